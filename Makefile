@@ -1,0 +1,52 @@
+# Urna: start it, test it. `make` alone lists what there is. (GNU make 3.81, the one of macOS, will do.)
+
+SERVERS = compose/local/servers
+
+# Where rustup puts cargo, for shells that have not been told yet. (make 3.81 looks commands up on the
+# old PATH, unless a shell of our choice does it.)
+SHELL := bash
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# The program is looked for where cargo puts it.
+CARGO_TARGET_DIR ?= target
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check drill down clean-data
+
+help: ## This list
+	@echo 'make TARGET, where TARGET is one of'
+	@sed -n 's/^\([a-z-]*\):.*## /    \1|/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'Settings, for example: make run HTTP_PORT=8081 (all of them: $(SERVERS) --help)'
+
+run: ## Start Urna on http://127.0.0.1:8080, and all it needs; Ctrl-C stops it
+	@$(SERVERS) install
+	@$(SERVERS) ports
+	@cargo build --locked --release -p bins --bin urna
+	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/release/urna'
+
+# The tests start servers of their own, so those of `make run`, or given ones, are kept away from them.
+test: ## Run all tests, those with a browser included
+	@unset NATS_URL DATABASE_URL REDIS_URL && \
+	$(SERVERS) install --with-browser && \
+	paths=$$($(SERVERS) paths) && eval "$$paths" && set -x && \
+	cargo build --locked --workspace && \
+	cargo test --locked --workspace
+
+check: ## Format, lints, and who may use whom
+	cargo fmt --all -- --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked -p tests --test integration rooms
+
+# For example: make drill SECONDS=60 SEED=7
+drill: ## Kill, pause and restart parts at random under load, and compare what voters were told with the log
+	@unset NATS_URL DATABASE_URL REDIS_URL && \
+	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
+	cargo build --locked -p bins -p tests --bins && \
+	exec '$(CARGO_TARGET_DIR)/debug/drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+down: ## Stop what `make run` has left
+	@$(SERVERS) stop
+
+clean-data: ## Forget all rounds, votes and settings of `make run`
+	@$(SERVERS) clean

@@ -1,0 +1,287 @@
+//! The result: tells everyone who watches.
+//!
+//! - hears   [`RoundChanged`], [`TallyCounted`] (one reader in each process)
+//! - says    nothing on the bus; pages, JSON and server-sent events
+//! - keeps   the newest counts of each round, in memory
+//!
+//! Promise: a watcher sees the newest counts, and a slow one skips to them and costs no memory.
+
+mod page;
+pub mod rules;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture,
+};
+use metrics::counter;
+use nats::{Bus, Latest, Renewed, TraceContext};
+use subjects::{RoundChanged, RoundId, Stream, TallyCounted};
+use templates::Counting;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+use web::Check;
+
+use crate::rules::{Shown, View};
+
+/// The shortest time between two events of one round. The first is sent at once.
+const EVENT_EVERY: Duration = Duration::from_millis(100);
+/// How often the end of a watched round's log is compared with its counts.
+const COMPARE_EVERY: Duration = Duration::from_secs(1);
+/// How long the counts may stand still behind the log before watchers are told that counting waits.
+const WAITING_AFTER: Duration = Duration::from_secs(2);
+/// How long after somebody looked at a round it counts as watched.
+const WATCHED_FOR: Duration = Duration::from_secs(60);
+
+/// What the result actor is given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The connection.
+    pub bus: Bus,
+    /// When the streams to watchers end, so that the server can stop.
+    pub closing: CancellationToken,
+    /// When to stop.
+    pub stop: CancellationToken,
+}
+
+/// A running result actor. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    given: Given,
+    actor: Addr<Results>,
+    /// Whether every round is shown with its counts. Before, a round would be shown without them.
+    begun: Arc<AtomicBool>,
+}
+
+/// The actor.
+pub struct Results {
+    bus: Bus,
+    sources: Option<Sources>,
+    boards: HashMap<RoundId, Board>,
+}
+
+struct Sources {
+    rounds: Latest<RoundChanged>,
+    tallies: Latest<TallyCounted>,
+}
+
+/// What is known of one round, and who is told.
+struct Board {
+    show: watch::Sender<Shown>,
+    shown_at: Instant,
+    /// A newer view waits for its moment.
+    is_due: bool,
+    looked_at: Instant,
+    counting: Counting,
+    /// The end of the log when it was last asked for.
+    end: u64,
+    behind_since: Option<Instant>,
+}
+
+/// Where to begin to look; sent once, when both sources have caught up.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Begin(Sources);
+
+/// Finds what watchers of a round see, now and from now on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Option<watch::Receiver<Shown>>")]
+pub struct Watch(pub RoundId);
+
+/// Starts the actor on the current arbiter.
+pub fn start(given: Given) -> Handle {
+    let actor = Results { bus: given.bus.clone(), sources: None, boards: HashMap::new() }.start();
+    let (bus, stop) = (&given.bus, &given.stop);
+    let to = Some(actor.clone().recipient::<Renewed>());
+    let rounds = Latest::follow_telling(bus, &Stream::rounds(), stop.clone(), to.clone());
+    let tallies = Latest::follow_telling(bus, &Stream::tallies(), stop.clone(), to);
+    let begun = Arc::new(AtomicBool::new(false));
+    let begin = {
+        let (actor, begun) = (actor.clone(), Arc::clone(&begun));
+        async move {
+            rounds.caught_up().await;
+            tallies.caught_up().await;
+            let told = actor.send(Begin(Sources { rounds, tallies })).await;
+            begun.store(told.is_ok(), Ordering::Release);
+        }
+    };
+    let stop = given.stop.clone();
+    given.bus.spawn(async move { stop.run_until_cancelled(begin).await });
+    Handle { given, actor, begun }
+}
+
+impl Handle {
+    /// What this process needs to do its work.
+    pub fn checks(&self) -> [Check; 2] {
+        let bus = self.given.bus.clone();
+        let begun = Arc::clone(&self.begun);
+        [
+            Check::new("nats", move || std::future::ready(bus.is_connected())),
+            Check::new("results", move || std::future::ready(begun.load(Ordering::Acquire))),
+        ]
+    }
+}
+
+impl Results {
+    /// Puts together what watchers of a round should see, and shows it now or when its moment comes.
+    fn renew(&mut self, id: &RoundId, context: &mut Context<Self>) {
+        let Some(view) = self.view(id) else { return };
+        let Some(board) = self.boards.get_mut(id) else {
+            self.boards.insert(id.clone(), Board::new(view));
+            return;
+        };
+        if !board.is_news(&view) || board.is_due {
+            return;
+        }
+        match EVENT_EVERY.checked_sub(board.shown_at.elapsed()) {
+            None => board.show(view),
+            Some(moment) => {
+                board.is_due = true;
+                let id = id.clone();
+                context.run_later(moment, move |this, _| this.show_due(&id));
+            }
+        }
+    }
+
+    fn show_due(&mut self, id: &RoundId) {
+        let view = self.view(id);
+        if let (Some(board), Some(view)) = (self.boards.get_mut(id), view) {
+            board.is_due = false;
+            if board.is_news(&view) {
+                board.show(view);
+            }
+        }
+    }
+
+    fn view(&self, id: &RoundId) -> Option<View> {
+        let sources = self.sources.as_ref()?;
+        let round = sources.rounds.get(&RoundChanged::subject_of(id))?;
+        let tally = sources.tallies.get(&TallyCounted::subject_of(id));
+        let board = self.boards.get(id);
+        let counting = board.map_or(Counting::Current, |board| board.counting);
+        let view = View::of(&round.message.round, tally.as_ref().map(|newest| &newest.message), counting);
+        let head = view.head.max(board.map_or(0, |board| board.end));
+        Some(View { head, ..view })
+    }
+
+    /// Asks for the end of each watched round's log. Works however the tally and Postgres are.
+    fn compare(&mut self, context: &mut Context<Self>) {
+        for (id, board) in &self.boards {
+            if !board.is_watched() {
+                continue;
+            }
+            let (bus, id) = (self.bus.clone(), id.clone());
+            let end = async move {
+                let end = match bus.is_connected() {
+                    true => bus.last_sequence(&Stream::votes(&id).name).await.ok(),
+                    // Questions asked now would pile up and all be sent when NATS is back.
+                    false => None,
+                };
+                (end, id)
+            };
+            context
+                .spawn(end.into_actor(self).map(|(end, id), this, context| this.note_end(&id, end, context)));
+        }
+    }
+
+    fn note_end(&mut self, id: &RoundId, end: Option<u64>, context: &mut Context<Self>) {
+        let Some(board) = self.boards.get_mut(id) else { return };
+        let counted = board.show.borrow().view.sequence;
+        board.end = board.end.max(end.unwrap_or(0));
+        if end == Some(counted) {
+            board.behind_since = None;
+        } else {
+            board.behind_since.get_or_insert_with(Instant::now);
+        }
+        let stands_still = board.behind_since.is_some_and(|since| since.elapsed() > WAITING_AFTER);
+        board.counting = if stands_still { Counting::Waiting } else { Counting::Current };
+        self.renew(id, context);
+    }
+}
+
+impl Board {
+    fn new(view: View) -> Self {
+        let now = Instant::now();
+        let (show, _) = watch::channel(view.shown());
+        Self {
+            show,
+            shown_at: now,
+            is_due: false,
+            looked_at: now,
+            counting: Counting::Current,
+            end: 0,
+            behind_since: None,
+        }
+    }
+
+    /// Whether watchers should see it. While a tally recounts from the start, they keep what they have seen until it
+    /// has caught up.
+    fn is_news(&self, view: &View) -> bool {
+        let shown = &self.show.borrow().view;
+        **shown != *view && view.sequence >= shown.sequence
+    }
+
+    fn show(&mut self, view: View) {
+        if view.sequence != self.show.borrow().view.sequence {
+            // It moves, so it does not wait.
+            self.behind_since = None;
+            self.counting = Counting::Current;
+        }
+        let counting = self.counting;
+        let is_told_anew = view.sequence == self.show.borrow().view.sequence;
+        self.show.send_replace(Shown { is_told_anew, ..View { counting, ..view }.shown() });
+        self.shown_at = Instant::now();
+        counter!("urna_result_updates_total").increment(1);
+    }
+
+    fn is_watched(&self) -> bool {
+        self.show.receiver_count() > 0 || self.looked_at.elapsed() < WATCHED_FOR
+    }
+}
+
+impl Actor for Results {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        context.run_interval(COMPARE_EVERY, Self::compare);
+    }
+}
+
+impl Handler<Begin> for Results {
+    type Result = ();
+
+    fn handle(&mut self, Begin(sources): Begin, context: &mut Context<Self>) {
+        let rounds = sources.rounds.all();
+        self.sources = Some(sources);
+        for newest in rounds {
+            self.renew(&newest.message.round.id, context);
+        }
+    }
+}
+
+impl Handler<Renewed> for Results {
+    type Result = ();
+
+    fn handle(&mut self, Renewed { subject, trace }: Renewed, context: &mut Context<Self>) {
+        debug!(trace.id = trace.map(TraceContext::trace_id), subject, "heard");
+        // round.<round> or tally.<round>.counted
+        if let Some(Ok(id)) = subject.split('.').nth(1).map(RoundId::parse) {
+            self.renew(&id, context);
+        }
+    }
+}
+
+impl Handler<Watch> for Results {
+    type Result = MessageResult<Watch>;
+
+    fn handle(&mut self, Watch(id): Watch, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.boards.get_mut(&id).map(|board| {
+            board.looked_at = Instant::now();
+            board.show.subscribe()
+        }))
+    }
+}

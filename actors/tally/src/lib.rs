@@ -1,0 +1,360 @@
+//! The tally: counts ballots.
+//!
+//! - hears   [`RoundChanged`], and each round's log: [`VoteMessage`] (durable `tally`)
+//! - says    [`TallyCounted`]
+//! - keeps   `tally.cursor`, `tally.count`
+//!
+//! Promise: a ballot is counted once, however often it is delivered.
+//!
+//! Promise: a changed ballot moves one count down and one up, and never loses the voter.
+//!
+//! Promise: when a tally dies, another one takes over its rounds.
+
+pub mod rules;
+pub mod store;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorFutureExt, Addr, ArbiterHandle, AtomicResponse, Context, Handler, WrapFuture};
+use metrics::{counter, gauge, histogram};
+use nats::intake::{Fault, Intake, Position, Run};
+use nats::{Bus, Clock, Expect, Latest, TraceContext};
+use sqlx::PgPool;
+use subjects::{
+    Durable, Heard, MessageId, Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted, VoteMessage,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use web::Check;
+
+use crate::rules::Scoreboard;
+use crate::store::{Locks, Store, StoreError};
+
+/// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
+const SHARE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the tally is given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The connection.
+    pub bus: Bus,
+    /// The present moment.
+    pub clock: Clock,
+    /// Postgres, for the scoreboard.
+    pub pool: PgPool,
+    /// When to stop.
+    pub stop: CancellationToken,
+}
+
+/// A running tally. Cheap to clone.
+#[derive(Clone)]
+pub struct Tally {
+    given: Given,
+    store: Arc<Store>,
+    rounds: Latest<RoundChanged>,
+    arbiter: ArbiterHandle,
+}
+
+/// Counts one round.
+#[derive(Clone)]
+pub struct Count {
+    bus: Bus,
+    clock: Clock,
+    store: Arc<Store>,
+    round: RoundId,
+    /// What is committed, as far as this tally knows.
+    scoreboard: Scoreboard,
+    /// The end of the log, as far as it is known.
+    head: u64,
+    /// The sequence in TALLIES of the newest announcement.
+    announced: u64,
+}
+
+/// Begins to count every round that no other tally counts, with actors on `arbiter`.
+pub fn start(given: Given, arbiter: ArbiterHandle) -> Tally {
+    let store = Arc::new(Store::new(given.pool.clone()));
+    let rounds = Latest::follow(&given.bus, &Stream::rounds(), given.stop.clone());
+    let tally = Tally { given, store, rounds, arbiter };
+    tally.given.bus.spawn(tally.clone().share());
+    tally
+}
+
+impl Tally {
+    /// What this process needs to do its work.
+    pub fn checks(&self) -> [Check; 2] {
+        let bus = self.given.bus.clone();
+        let store = Arc::clone(&self.store);
+        [
+            Check::new("nats", move || std::future::ready(bus.is_connected())),
+            Check::new("postgres", move || {
+                let store = Arc::clone(&store);
+                async move { store.is_there().await }
+            }),
+        ]
+    }
+
+    /// Takes the locks of rounds and counts them, for as long as Postgres keeps the locks; then begins again.
+    async fn share(self) {
+        while !self.given.stop.is_cancelled() {
+            let mut counting = HashMap::new();
+            let ended = match self.store.locks().await {
+                Ok(mut locks) => self.count_held(&mut locks, &mut counting).await,
+                Err(away) => Err(away),
+            };
+            if let Err(away) = ended {
+                warn!(%away, "counting waits");
+            }
+            for count in counting.into_values() {
+                count.end().await;
+            }
+            let _ = tokio::time::timeout(SHARE_EVERY, self.given.stop.cancelled()).await;
+        }
+    }
+
+    async fn count_held(
+        &self,
+        locks: &mut Locks,
+        counting: &mut HashMap<RoundId, Counting>,
+    ) -> Result<(), StoreError> {
+        let mut rounds = self.rounds.clone();
+        let mut finished = HashSet::new();
+        while !self.given.stop.is_cancelled() {
+            counting.retain(|_, count| !count.task.is_finished());
+            let mut free = Vec::new();
+            for newest in self.rounds.all() {
+                let round = &newest.message.round;
+                if !has_log(round) || finished.contains(&round.id) {
+                    continue;
+                }
+                if round.state == RoundState::Closed && self.is_done(&round.id).await? {
+                    self.finish(&round.id, counting.remove(&round.id)).await;
+                    finished.insert(round.id.clone());
+                } else if !counting.contains_key(&round.id) {
+                    free.push(round.id.clone());
+                }
+            }
+            // Asked even for none: it shows Postgres that this tally is alive.
+            for round in locks.take(&free).await? {
+                let count = self.count(&round);
+                counting.insert(round, count);
+            }
+            tokio::select! {
+                _ = rounds.changed() => {}
+                () = tokio::time::sleep(SHARE_EVERY) => {}
+                () = self.given.stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a round is counted to its seal and everyone was told: whoever counted it may have died in between.
+    async fn is_done(&self, round: &RoundId) -> Result<bool, StoreError> {
+        if !self.store.read(round).await?.is_final {
+            return Ok(false);
+        }
+        let newest = newest_announcement(&self.given.bus, round).await;
+        Ok(newest.is_ok_and(|newest| newest.tally.is_some_and(|tally| tally.is_final)))
+    }
+
+    /// Lets go of a round that is counted to its seal: nothing is left to be read.
+    async fn finish(&self, round: &RoundId, count: Option<Counting>) {
+        if let Some(count) = count {
+            count.end().await;
+        }
+        if let Err(fault) = self.given.bus.forget(&Durable::tally(round)).await {
+            debug!(round.id = %round, %fault, "its durable stays behind");
+        }
+    }
+
+    fn count(&self, round: &RoundId) -> Counting {
+        info!(round.id = %round, "counting");
+        let actor = Count {
+            bus: self.given.bus.clone(),
+            clock: self.given.clock.clone(),
+            store: Arc::clone(&self.store),
+            round: round.clone(),
+            scoreboard: Scoreboard::default(),
+            head: 0,
+            announced: 0,
+        };
+        let address: Addr<Count> = Count::start_in_arbiter(&self.arbiter, move |_| actor);
+        let stop = self.given.stop.child_token();
+        let (bus, clock) = (self.given.bus.clone(), self.given.clock.clone());
+        let intake = Intake { bus, durable: Durable::tally(round), clock, stop: stop.clone() };
+        let feed =
+            intake.in_order(address.clone().recipient::<Position>(), address.recipient::<Run<VoteMessage>>());
+        let task = self.given.bus.spawn(async move {
+            if feed.await.is_err() {
+                warn!("a count ended early");
+            }
+        });
+        Counting { stop, task }
+    }
+}
+
+/// A round that is being counted here.
+struct Counting {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Counting {
+    /// Ends it, once the run in hand is committed or given up.
+    async fn end(self) {
+        self.stop.cancel();
+        // It is a task of this process: it can only have ended.
+        let _ = self.task.await;
+    }
+}
+
+fn has_log(round: &Round) -> bool {
+    round.state != RoundState::Draft
+}
+
+impl Actor for Count {
+    type Context = Context<Self>;
+}
+
+impl Handler<Position> for Count {
+    type Result = AtomicResponse<Self, Result<u64, Fault>>;
+
+    fn handle(&mut self, _: Position, _: &mut Context<Self>) -> Self::Result {
+        self.replaced_by(self.clone().resume())
+    }
+}
+
+impl Handler<Run<VoteMessage>> for Count {
+    type Result = AtomicResponse<Self, Result<(), Fault>>;
+
+    fn handle(&mut self, run: Run<VoteMessage>, _: &mut Context<Self>) -> Self::Result {
+        self.replaced_by(self.clone().count(run))
+    }
+}
+
+impl Count {
+    /// Runs `work` on the runtime that carries all traffic, one at a time, and becomes what it returns.
+    fn replaced_by<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = (Self, R)> + Send + 'static,
+    ) -> AtomicResponse<Self, R> {
+        let work = self.bus.spawn(work).into_actor(self);
+        AtomicResponse::new(Box::pin(work.map(|done, this, _| {
+            let (after, reply) = done.expect("counting does not panic");
+            *this = after;
+            reply
+        })))
+    }
+
+    /// Reads what is committed and what was announced, and announces the difference: whoever counted before may
+    /// have died between the two.
+    async fn resume(mut self) -> (Self, Result<u64, Fault>) {
+        let reply = self.try_resume().await;
+        (self, reply)
+    }
+
+    async fn try_resume(&mut self) -> Result<u64, Fault> {
+        // In this order: what another tally announces after this look makes the announcement below fail.
+        let newest = newest_announcement(&self.bus, &self.round).await?;
+        self.scoreboard =
+            self.store.read(&self.round).await.map_err(|fault| Fault::Retry(fault.to_string()))?;
+        self.announced = newest.sequence;
+        self.head = self.scoreboard.sequence.max(newest.tally.as_ref().map_or(0, |known| known.head));
+        self.show_ledger();
+        let announcement = self.announcement();
+        let is_known = newest.tally.is_some_and(|known| same(&known, &announcement));
+        if self.scoreboard.sequence > 0 && !is_known {
+            self.announce(announcement, TraceContext::start()).await?;
+        }
+        Ok(self.scoreboard.sequence)
+    }
+
+    /// Counts a run of messages: commits, then tells.
+    async fn count(mut self, run: Run<VoteMessage>) -> (Self, Result<(), Fault>) {
+        let reply = self.try_count(run).await;
+        (self, reply)
+    }
+
+    async fn try_count(&mut self, run: Run<VoteMessage>) -> Result<(), Fault> {
+        let started = Instant::now();
+        let mut after = self.scoreboard.clone();
+        after.count(&run.messages);
+        let committed = self.store.commit(&self.round, &self.scoreboard, &after).await;
+        committed.map_err(|fault| Fault::Retry(fault.to_string()))?;
+        histogram!("urna_tally_batch_messages").record(run.messages.len() as f64);
+        histogram!("urna_tally_batch_seconds").record(started.elapsed());
+        counter!("urna_tally_ballots_total")
+            .increment(after.ledger.accepted - self.scoreboard.ledger.accepted);
+        self.head = after.sequence + run.behind;
+        self.scoreboard = after;
+        self.show_ledger();
+        let Some(last) = run.messages.last() else { return Ok(()) };
+        if let Some(stored_at) = last.stored_at {
+            histogram!("urna_tally_lag_seconds").record(self.clock.now().since(stored_at));
+        }
+        let trace = last.trace.map_or_else(TraceContext::start, TraceContext::next);
+        self.announce(self.announcement(), trace).await
+    }
+
+    fn announcement(&self) -> TallyCounted {
+        let Scoreboard { sequence, votes, ledger, is_final, .. } = &self.scoreboard;
+        let counts = votes.iter().map(|(option, votes)| (option.clone(), u64::try_from(*votes).unwrap_or(0)));
+        TallyCounted {
+            at: self.clock.now(),
+            round: self.round.clone(),
+            sequence: *sequence,
+            head: self.head,
+            counts: counts.collect(),
+            ledger: *ledger,
+            is_final: *is_final,
+        }
+    }
+
+    /// Announces the committed counts, if nobody else has announced since.
+    async fn announce(&mut self, announcement: TallyCounted, trace: TraceContext) -> Result<(), Fault> {
+        let expected = Expect::LastOfSubject(self.announced);
+        let told = self.bus.say(&announcement, &MessageId::random(), expected, trace).await;
+        debug!(trace.id = trace.trace_id(), round.id = %self.round, announcement.sequence, ?told, "counted");
+        self.announced =
+            told.map_err(|fault| Fault::Retry(format!("failed to announce the counts: {fault}")))?;
+        Ok(())
+    }
+
+    fn show_ledger(&self) {
+        let ledger = self.scoreboard.ledger;
+        for (kind, ballots) in
+            [("accepted", ledger.accepted), ("counted", ledger.counted), ("replaced", ledger.replaced)]
+        {
+            gauge!("urna_tally_ledger_ballots", "round" => self.round.to_string(), "kind" => kind)
+                .set(ballots as f64);
+        }
+        for (place, sequence) in [("cursor", self.scoreboard.sequence), ("head", self.head)] {
+            gauge!("urna_tally_log_sequence", "round" => self.round.to_string(), "place" => place)
+                .set(sequence as f64);
+        }
+        let unreadable = gauge!("urna_tally_unreadable_messages", "round" => self.round.to_string());
+        unreadable.set(ledger.unreadable as f64);
+    }
+}
+
+/// The newest announcement of a round in TALLIES.
+struct Announced {
+    sequence: u64,
+    tally: Option<TallyCounted>,
+}
+
+async fn newest_announcement(bus: &Bus, round: &RoundId) -> Result<Announced, Fault> {
+    let newest = bus.newest_of(&Stream::tallies().name, &TallyCounted::subject_of(round)).await;
+    let Some(letter) = newest.map_err(|fault| Fault::Retry(fault.to_string()))? else {
+        return Ok(Announced { sequence: 0, tally: None });
+    };
+    let tally = TallyCounted::hear(&letter.subject, &letter.payload).ok();
+    Ok(Announced { sequence: letter.sequence, tally })
+}
+
+/// Whether two announcements say the same but for the moment.
+fn same(one: &TallyCounted, other: &TallyCounted) -> bool {
+    TallyCounted { at: other.at, ..one.clone() } == *other
+}

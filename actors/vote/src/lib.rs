@@ -1,0 +1,153 @@
+//! The vote: accepts or refuses ballots.
+//!
+//! - hears   [`RoundChanged`], [`VoterKeyMade`], and each open round's own log
+//! - says    [`BallotsCast`](subjects::BallotsCast)
+//! - keeps   nothing but the fold of each open round's log, in memory
+//!
+//! Promise: one voter has at most one ballot that counts, however many vote processes there are.
+//!
+//! Promise: a ballot that was answered with success is in the log.
+//!
+//! Promise: a ballot sent again gets the answer of the first time.
+
+mod ballot_box;
+mod page;
+pub mod rules;
+pub mod store;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use actix::{Actor, Addr, ArbiterHandle};
+use nats::{Bus, Clock, Latest, Newest};
+use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, VoterKey, VoterKeyMade};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use web::{Check, VoterCookies};
+
+pub use ballot_box::{Accepted, BallotBox, CastBallot, FindBallot, NotAccepted, Observe, Observed};
+
+use crate::store::Log;
+
+/// What the vote actor is given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The connection.
+    pub bus: Bus,
+    /// The present moment.
+    pub clock: Clock,
+    /// Gives out and knows voter cookies.
+    pub cookies: VoterCookies,
+    /// How many ballots may wait in one box.
+    pub waiting_max: usize,
+    /// When to stop.
+    pub stop: CancellationToken,
+}
+
+/// The open boxes of this process, and what they need to know. Cheap to clone.
+#[derive(Clone)]
+pub struct Vote {
+    given: Given,
+    rounds: Latest<RoundChanged>,
+    keys: Latest<VoterKeyMade>,
+    boxes: Arc<RwLock<HashMap<RoundId, Addr<BallotBox>>>>,
+}
+
+/// Begins to follow the rounds, and opens a box for each that is open, on `arbiter`.
+pub fn start(given: Given, arbiter: ArbiterHandle) -> Vote {
+    let rounds = Latest::follow(&given.bus, &Stream::rounds(), given.stop.clone());
+    let keys = Latest::follow(&given.bus, &Stream::keys(), given.stop.clone());
+    let vote = Vote { given, rounds, keys, boxes: Arc::default() };
+    let keep = vote.clone().keep_boxes(arbiter);
+    let stop = vote.given.stop.clone();
+    vote.given.bus.spawn(async move {
+        stop.run_until_cancelled(keep).await;
+    });
+    vote
+}
+
+impl Vote {
+    /// What this process needs to accept ballots.
+    pub fn checks(&self) -> [Check; 2] {
+        let bus = self.given.bus.clone();
+        let vote = self.clone();
+        [
+            Check::new("nats", move || std::future::ready(bus.is_connected())),
+            Check::new("boxes", move || vote.clone().is_ready()),
+        ]
+    }
+
+    /// Whether every open round's box has folded its log.
+    pub async fn is_ready(self) -> bool {
+        if !self.rounds.is_caught_up() || !self.keys.is_caught_up() {
+            return false;
+        }
+        for newest in self.open_rounds() {
+            let Some(open) = self.open_box(&newest.message.round.id) else { return false };
+            if !open.send(Observe).await.is_ok_and(|observed| observed.caught_up) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The round as it is now.
+    fn round(&self, id: &RoundId) -> Option<Arc<Newest<RoundChanged>>> {
+        self.rounds.get(&RoundChanged::subject_of(id))
+    }
+
+    /// The secret that ties identities to this round's voters.
+    fn key(&self, id: &RoundId) -> Option<VoterKey> {
+        Some(self.keys.get(&VoterKeyMade::subject_of(id))?.message.key.clone())
+    }
+
+    /// The box of an open round.
+    pub fn open_box(&self, id: &RoundId) -> Option<Addr<BallotBox>> {
+        self.boxes.read().expect("no reader or writer panics").get(id).cloned()
+    }
+
+    fn open_rounds(&self) -> Vec<Arc<Newest<RoundChanged>>> {
+        let mut rounds = self.rounds.all();
+        rounds.retain(|newest| newest.message.round.state == RoundState::Open);
+        rounds
+    }
+
+    async fn keep_boxes(self, arbiter: ArbiterHandle) {
+        let mut rounds = self.rounds.clone();
+        loop {
+            for newest in self.open_rounds() {
+                self.ensure_box(&newest.message.round, &arbiter);
+            }
+            self.close_boxes();
+            if !rounds.changed().await {
+                return;
+            }
+        }
+    }
+
+    fn ensure_box(&self, round: &Round, arbiter: &ArbiterHandle) {
+        if self.open_box(&round.id).is_some() {
+            return;
+        }
+        info!(round.id = %round.id, "opening the box");
+        let log = Log::of(self.given.bus.clone(), round.id.clone());
+        let opened = BallotBox::new(log, round.changeable, &self.given);
+        let address = BallotBox::start_in_arbiter(arbiter, move |_| opened);
+        self.boxes.write().expect("no reader or writer panics").insert(round.id.clone(), address);
+    }
+
+    /// Forgets the boxes and the keys of rounds that are closed. A box stops when it has read the seal.
+    fn close_boxes(&self) {
+        let is_open = |id: &RoundId| {
+            self.round(id).is_some_and(|newest| newest.message.round.state == RoundState::Open)
+        };
+        let mut boxes = self.boxes.write().expect("no reader or writer panics");
+        boxes.retain(|id, _| {
+            let stays = is_open(id);
+            if !stays {
+                self.keys.forget(&VoterKeyMade::subject_of(id));
+            }
+            stays
+        });
+    }
+}

@@ -1,0 +1,138 @@
+//! The log of one round, as its box writes and reads it.
+
+use std::time::{Duration, Instant};
+
+use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext};
+use subjects::{BallotsCast, Heard, MessageId, RoundId, Stream, Unreadable, VoteMessage};
+use tracing::{debug, warn};
+
+/// The pauses between two looks for a block whose acknowledgement never came, doubled from the first to the last.
+const LOOK_PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
+
+/// How long a log must be too short before it is believed to have lost something: in a cluster, a leader that was cut
+/// off may speak of the past until it steps down.
+const SHORTER_FOR: Duration = Duration::from_secs(12);
+
+/// The log of one round.
+#[derive(Clone, Debug)]
+pub struct Log {
+    bus: Bus,
+    round: RoundId,
+    stream: String,
+}
+
+/// What became of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the log, at the sequence after the expected one.
+    Stored,
+    /// It is not in the log: somebody else's message lies where it should have gone.
+    Conflict,
+    /// It was not in the log when last looked for, though it may still be on its way there. Whatever is appended
+    /// next expects the same sequence, so at most one of the two is ever stored.
+    NotStored,
+    /// The log does not hold what was folded: it was put back to an older state.
+    LogIsShorter,
+    /// It is not in the log and cannot be now.
+    Refused(SayError),
+}
+
+/// Messages of the log with their sequences, in order.
+#[derive(Debug)]
+pub struct Read {
+    /// The messages; one that nobody can read is here too, so that its place is passed.
+    pub messages: Vec<(u64, Result<VoteMessage, Unreadable>)>,
+    /// Whether nothing lay behind them.
+    pub at_end: bool,
+}
+
+impl Log {
+    /// The log of `round`.
+    pub fn of(bus: Bus, round: RoundId) -> Self {
+        let stream = Stream::votes(&round).name;
+        Self { bus, round, stream }
+    }
+
+    /// The round whose log this is.
+    pub fn round(&self) -> &RoundId {
+        &self.round
+    }
+
+    /// Whether the log can be written to right now, as far as this process knows.
+    pub fn is_there(&self) -> bool {
+        self.bus.is_connected()
+    }
+
+    /// Appends a block directly behind `expected`. Takes as long as it must to know what became of it.
+    pub async fn append(self, block: BallotsCast, expected: u64) -> Appended {
+        let id = MessageId::random();
+        let trace = TraceContext::start();
+        let trace_id = trace.trace_id();
+        debug!(trace.id = trace_id, round.id = %self.round, ballots = block.ballots.len(), "appending a block");
+        let said = self.bus.say(&block, &id, Expect::LastOfStream(expected), trace).await;
+        debug!(trace.id = trace_id, round.id = %self.round, ?said, "appended a block");
+        match said {
+            Ok(sequence) if sequence == expected + 1 => Appended::Stored,
+            Ok(_) | Err(SayError::Unanswered | SayError::Conflict) => self.look_for(&id, expected + 1).await,
+            // What lies there is the seal.
+            Err(SayError::Sealed) => Appended::Conflict,
+            Err(refused) => Appended::Refused(refused),
+        }
+    }
+
+    /// Looks where a block must lie if it lies anywhere.
+    async fn look_for(&self, id: &MessageId, sequence: u64) -> Appended {
+        let mut pause = LOOK_PAUSES[0];
+        loop {
+            match self.bus.message_at(&self.stream, sequence).await {
+                Ok(None) => return self.not_there(sequence).await,
+                Ok(Some(letter)) if letter.id.as_deref() == Some(id.as_str()) => return Appended::Stored,
+                Ok(Some(_)) => return Appended::Conflict,
+                Err(doubt) => warn!(round.id = %self.round, %doubt, "cannot tell yet what became of a block"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_PAUSES[1]);
+        }
+    }
+
+    /// Nothing lies where the block should: it is not stored, or the log has lost what lay before it.
+    async fn not_there(&self, sequence: u64) -> Appended {
+        // In a cluster the place may be held by a message that is still under way.
+        tokio::time::sleep(LOOK_PAUSES[0]).await;
+        let begin = Instant::now();
+        while matches!(self.bus.last_sequence(&self.stream).await, Ok(last) if last + 1 < sequence) {
+            if begin.elapsed() > SHORTER_FOR {
+                return Appended::LogIsShorter;
+            }
+            tokio::time::sleep(LOOK_PAUSES[1]).await;
+        }
+        Appended::NotStored
+    }
+
+    /// Runs a task where all traffic of the bus runs.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.bus.spawn(task);
+    }
+
+    /// Reads along from the first message.
+    pub fn read(&self) -> Reading {
+        Reading(Follower::new(self.bus.clone(), &self.stream, StartAt::Sequence(1)))
+    }
+}
+
+/// Reads a log along, in order.
+pub struct Reading(Follower);
+
+impl Reading {
+    /// The next messages, as many as are ready. `folded` tells up to where they are known already: those need not
+    /// be decoded again.
+    pub async fn next(&mut self, folded: impl Fn() -> u64) -> Read {
+        let batch = self.0.next().await;
+        let folded = folded();
+        let mut messages = Vec::with_capacity(batch.letters.len());
+        for letter in batch.letters.iter().filter(|letter| letter.sequence > folded) {
+            messages.push((letter.sequence, VoteMessage::hear(&letter.subject, &letter.payload)));
+        }
+        Read { messages, at_end: batch.at_end }
+    }
+}

@@ -1,0 +1,157 @@
+//! What every response has and every request must pass.
+
+use std::time::Instant;
+
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, Resource, web};
+use metrics::{counter, histogram};
+use templates::RenderError;
+
+use crate::Problem;
+
+/// Nothing from elsewhere, nothing inline, no frames.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The headers of every response.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+/// Refuses cross-site posts and gives every response its headers.
+///
+/// # Errors
+/// None of its own; those of the handler pass through.
+pub async fn guard<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    // What answers GET answers HEAD; the server itself leaves the body away.
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        request.head_mut().method = Method::GET;
+    }
+    let mut response = if changes_something(request.method()) && is_cross_site(&request) {
+        let problem = cross_site().respond(request.request());
+        request.into_response(problem).map_into_right_body()
+    } else {
+        next.call(request).await?.map_into_left_body()
+    };
+    // A stream would never come to its end, though nothing of it is sent.
+    if is_head && response.response().body().size() == BodySize::Stream {
+        response = response.map_body(|_, _| EitherBody::right(BoxBody::new(())));
+    }
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+/// Counts responses by status and times them, streams until their first byte.
+///
+/// # Errors
+/// None of its own; those of the handler pass through.
+pub async fn route_metrics<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let started = Instant::now();
+    let response = next.call(request).await?;
+    let status = match response.status().as_u16() {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    counter!("urna_web_responses_total", "status" => status).increment(1);
+    histogram!("urna_web_response_seconds").record(started.elapsed());
+    Ok(response)
+}
+
+/// What answers where nothing else does.
+pub async fn nothing_here(request: HttpRequest) -> HttpResponse {
+    let detail = "There is nothing at this address.";
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail).respond(&request)
+}
+
+/// An address that tells whoever comes with a method it has no route for.
+pub fn at(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(wrong_method))
+}
+
+/// The response that shows a page, never kept by a cache: it may be drawn for one person.
+pub fn page(request: &HttpRequest, drawn: Result<String, RenderError>) -> HttpResponse {
+    match drawn {
+        Ok(html) => HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .content_type("text/html; charset=utf-8")
+            .body(html),
+        Err(fault) => Problem::internal("draw a page", &fault).respond(request),
+    }
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a browser says that another site's page sent this. Browsers tell by `Sec-Fetch-Site`, and where they
+/// do not (plain HTTP in a local network) by `Origin`; programs send neither.
+fn is_cross_site(request: &ServiceRequest) -> bool {
+    let text = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match text(header::ORIGIN) {
+        Some(origin) => origin.split_once("://").map(|(_, host)| host) != text(header::HOST),
+        None => false,
+    }
+}
+
+fn cross_site() -> Problem {
+    let detail = "This request came from another site's page. Open the page here and try again.";
+    Problem::new(StatusCode::FORBIDDEN, "cross-site", "Not from another site", detail)
+}
+
+async fn wrong_method(request: HttpRequest) -> HttpResponse {
+    let detail = "This address does not answer to this method.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Wrong method", detail).respond(&request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, middleware::from_fn};
+
+    async fn status_of(request: TestRequest) -> u16 {
+        let ok = || async { HttpResponse::Ok().finish() };
+        let app = App::new().wrap(from_fn(guard)).service(at("/vote").route(web::post().to(ok)));
+        let response = call_service(&init_service(app).await, request.uri("/vote").to_request()).await;
+        assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        response.status().as_u16()
+    }
+
+    #[actix_web::test]
+    async fn a_post_from_another_sites_page_is_refused() {
+        let post = || TestRequest::post().insert_header((header::HOST, "vote.example"));
+        assert_eq!(status_of(post()).await, 200);
+        assert_eq!(status_of(post().insert_header(("sec-fetch-site", "same-origin"))).await, 200);
+        assert_eq!(status_of(post().insert_header(("sec-fetch-site", "cross-site"))).await, 403);
+        assert_eq!(status_of(post().insert_header(("sec-fetch-site", "same-site"))).await, 403);
+        assert_eq!(status_of(post().insert_header((header::ORIGIN, "https://vote.example"))).await, 200);
+        assert_eq!(status_of(post().insert_header((header::ORIGIN, "https://evil.example"))).await, 403);
+        assert_eq!(status_of(post().insert_header((header::ORIGIN, "null"))).await, 403);
+    }
+
+    #[actix_web::test]
+    async fn a_wrong_method_is_told_so() {
+        assert_eq!(status_of(TestRequest::delete()).await, 405);
+    }
+}

@@ -1,0 +1,7 @@
+//! Every process in one.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bins::main(bins::Process::Urna)
+}

@@ -1,0 +1,80 @@
+//! The processes: settings, telemetry, connect, serve, stop. Decides nothing.
+
+mod commands;
+mod process;
+mod settings;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use crate::settings::Settings;
+
+/// Which process this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// All of them in one.
+    Urna,
+    /// What is being voted on, and when.
+    Round,
+    /// Accepts or refuses ballots.
+    Vote,
+    /// Counts.
+    Tally,
+    /// Tells everyone who watches.
+    Result,
+}
+
+impl Process {
+    /// Its name, also as a service.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Urna => "urna",
+            Self::Round => "round",
+            Self::Vote => "vote",
+            Self::Tally => "tally",
+            Self::Result => "result",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Self::Urna => "Urna, a ballot box: every process in one",
+            Self::Round => "Urna's rounds: what is being voted on, and when",
+            Self::Vote => "Urna's vote: accepts or refuses ballots",
+            Self::Tally => "Urna's tally: counts ballots",
+            Self::Result => "Urna's result: tells everyone who watches",
+        }
+    }
+
+    /// The port it serves on when not told otherwise.
+    fn port(self) -> u16 {
+        match self {
+            Self::Urna => 8080,
+            Self::Round => 8081,
+            Self::Vote => 8082,
+            Self::Tally => 8083,
+            Self::Result => 8084,
+        }
+    }
+
+    /// Whether an actor runs in this process.
+    fn runs(self, actor: Self) -> bool {
+        self == actor || self == Self::Urna
+    }
+}
+
+/// Runs a process until it is told to stop, or a command until it is done. The status is 2 when it could not.
+pub fn main(process: Process) -> ExitCode {
+    let run = Settings::read(process).and_then(|(settings, command)| match command {
+        Some(command) => commands::run(&settings, command),
+        None => process::run(process, &settings).map(|()| ExitCode::SUCCESS),
+    });
+    match run {
+        Ok(status) => status,
+        Err(fault) => {
+            eprintln!("{}: {fault:#}", process.name());
+            // 1 is what a recount says that found a difference.
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The intake: durable consumer → actor → acknowledgement.
+//!
+//! The actor's reply is the acknowledgement, so what was acknowledged was done:
+//!
+//! | reply | becomes |
+//! |---|---|
+//! | `Ok` | acknowledged |
+//! | [`Fault::Retry`] | delivered again, later |
+//! | [`Fault::Refuse`] | told to the DEAD stream, never delivered again |
+//! | the actor is gone | delivered again, to whoever reads next |
+
+use std::time::Duration;
+
+use actix::{Message, Recipient};
+use async_nats::jetstream::AckKind;
+use metrics::counter;
+use subjects::{Durable, Heard, MessageBuried, MessageId, Unreadable};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::reader::{Delivered, Reader};
+use crate::{Bus, Clock, Expect, Letter, TraceContext, Unavailable};
+
+/// The pauses before something is tried again, doubled from the first to the last.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
+/// Why a message was not handled. One question decides: could this very message succeed later?
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It could.
+    #[error("{0}")]
+    Retry(String),
+    /// It never will.
+    #[error("{0}")]
+    Refuse(String),
+}
+
+/// One message for an actor.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Fault>")]
+pub struct Delivery<M: 'static> {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// Where it stands in a chain of causes.
+    pub trace: Option<TraceContext>,
+    /// What it says.
+    pub message: M,
+}
+
+/// Messages for an actor that keeps its own place: contiguous, in the order of the stream.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Fault>")]
+pub struct Run<M: 'static> {
+    /// The messages. One that cannot be read is here too, so that its place is passed.
+    pub messages: Vec<InOrder<M>>,
+    /// How many messages lay behind them.
+    pub behind: u64,
+}
+
+/// One message of a [`Run`].
+#[derive(Debug)]
+pub struct InOrder<M> {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// Where it stands in a chain of causes.
+    pub trace: Option<TraceContext>,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_at: Option<subjects::Timestamp>,
+    /// What it says; it has been told to the DEAD stream when it cannot be read.
+    pub message: Result<M, Unreadable>,
+}
+
+/// The question for an actor that keeps its own place: the last sequence it has handled, 0 for none.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<u64, Fault>")]
+pub struct Position;
+
+/// What feeds an actor: the bus, the durable name, the clock for the dead, and when to stop.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    /// The connection.
+    pub bus: Bus,
+    /// The durable consumer.
+    pub durable: Durable,
+    /// For the moment of burial.
+    pub clock: Clock,
+    /// When to stop; what is in hand is finished first.
+    pub stop: CancellationToken,
+}
+
+/// The actor does not answer any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the actor is gone")]
+pub struct ActorGone;
+
+impl Intake {
+    /// Feeds messages one by one. Redelivery may change their order.
+    ///
+    /// # Errors
+    /// [`ActorGone`] when the actor has stopped; otherwise returns when told to stop.
+    pub async fn each<M>(self, to: Recipient<Delivery<M>>) -> Result<(), ActorGone>
+    where
+        M: Heard + Send + 'static,
+    {
+        self.begin().await;
+        let mut pause = Pause::default();
+        while !self.stop.is_cancelled() {
+            match self.read_each(&to, &mut pause).await {
+                Ok(()) => return Ok(()),
+                Err(Interrupted::ActorGone) => return Err(ActorGone),
+                Err(Interrupted::Later(why)) => pause.wait(&self, &why).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_each<M>(&self, to: &Recipient<Delivery<M>>, pause: &mut Pause) -> Result<(), Interrupted>
+    where
+        M: Heard + Send + 'static,
+    {
+        let consumer = self.bus.durable(&self.durable).await?;
+        let mut reader = Reader::open(&consumer).await?;
+        while let Some(batch) = self.stop.run_until_cancelled(reader.next()).await {
+            for delivered in batch? {
+                let reply = self.hand_over(&delivered.letter, to).await?;
+                let acknowledgement = match reply {
+                    Ok(()) => AckKind::Ack,
+                    Err(Fault::Retry(why)) => {
+                        warn!(durable = self.durable.name, why, "will try again");
+                        AckKind::Nak(Some(backoff(delivered.deliveries)))
+                    }
+                    Err(Fault::Refuse(why)) => {
+                        self.bury(&delivered.letter, &why).await?;
+                        AckKind::Term
+                    }
+                };
+                self.acknowledge(&delivered, acknowledgement).await?;
+            }
+            pause.reset();
+        }
+        Ok(())
+    }
+
+    async fn hand_over<M>(
+        &self,
+        letter: &Letter,
+        to: &Recipient<Delivery<M>>,
+    ) -> Result<Result<(), Fault>, Interrupted>
+    where
+        M: Heard + Send + 'static,
+    {
+        let message = match M::hear(&letter.subject, &letter.payload) {
+            Ok(message) => message,
+            Err(why) => return Ok(Err(Fault::Refuse(why.to_string()))),
+        };
+        let delivery = Delivery { sequence: letter.sequence, trace: letter.trace, message };
+        to.send(delivery).await.map_err(|_| Interrupted::ActorGone)
+    }
+
+    /// Feeds messages in order, without a gap, from the place the actor itself keeps. The durable is made anew at
+    /// that place at the start, after any fault and when the server delivers something a second time: order is
+    /// never guessed.
+    ///
+    /// # Errors
+    /// [`ActorGone`] when the actor has stopped; otherwise returns when told to stop.
+    pub async fn in_order<M>(
+        self,
+        position: Recipient<Position>,
+        to: Recipient<Run<M>>,
+    ) -> Result<(), ActorGone>
+    where
+        M: Heard + Send + 'static,
+    {
+        self.begin().await;
+        let mut pause = Pause::default();
+        while !self.stop.is_cancelled() {
+            match self.read_in_order(&position, &to, &mut pause).await {
+                Ok(()) => return Ok(()),
+                Err(Interrupted::ActorGone) => return Err(ActorGone),
+                Err(Interrupted::Later(why)) => pause.wait(&self, &why).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_in_order<M>(
+        &self,
+        position: &Recipient<Position>,
+        to: &Recipient<Run<M>>,
+        pause: &mut Pause,
+    ) -> Result<(), Interrupted>
+    where
+        M: Heard + Send + 'static,
+    {
+        let mut last = position.send(Position).await.map_err(|_| Interrupted::ActorGone)??;
+        let end = self.bus.last_sequence(&self.durable.stream).await?;
+        if end < last {
+            let why =
+                format!("the stream ends at {end} but {last} was handled: it was put back to an older state");
+            error!(durable = self.durable.name, stream = self.durable.stream, why);
+            return Err(Interrupted::Later(why));
+        }
+        let consumer = self.bus.durable_at(&self.durable, last + 1).await?;
+        let mut reader = Reader::open(&consumer).await?;
+        while let Some(batch) = self.stop.run_until_cancelled(reader.next()).await {
+            let batch = batch?;
+            let messages = self.decode_in_order(&batch, last).await?;
+            let Some(newest) = messages.last() else { continue };
+            last = newest.sequence;
+            to.send(Run { messages, behind: batch.last().map_or(0, |last| last.behind) })
+                .await
+                .map_err(|_| Interrupted::ActorGone)??;
+            if let Some(delivered) = batch.last() {
+                self.acknowledge(delivered, AckKind::Ack).await?;
+            }
+            pause.reset();
+        }
+        Ok(())
+    }
+
+    async fn decode_in_order<M: Heard>(
+        &self,
+        batch: &[Delivered],
+        last: u64,
+    ) -> Result<Vec<InOrder<M>>, Interrupted> {
+        let mut messages = Vec::with_capacity(batch.len());
+        for (delivered, expected) in batch.iter().zip(last + 1..) {
+            let letter = &delivered.letter;
+            if letter.sequence != expected {
+                return Err(Interrupted::Later(format!("sequence {} came, not {expected}", letter.sequence)));
+            }
+            let message = M::hear(&letter.subject, &letter.payload);
+            if let Err(why) = &message {
+                self.bury(letter, &why.to_string()).await?;
+            }
+            let Letter { sequence, trace, stored_at, .. } = *letter;
+            messages.push(InOrder { sequence, trace, stored_at, message });
+        }
+        Ok(messages)
+    }
+
+    async fn begin(&self) {
+        self.stop.run_until_cancelled(self.bus.declared()).await;
+    }
+
+    async fn acknowledge(&self, delivered: &Delivered, kind: AckKind) -> Result<(), Interrupted> {
+        let told = delivered.raw.ack_with(kind).await;
+        told.map_err(|cause| Interrupted::Later(format!("failed to acknowledge: {cause}")))
+    }
+
+    /// Tells the DEAD stream of a message that no redelivery can help. Its id makes telling it twice harmless.
+    async fn bury(&self, letter: &Letter, why: &str) -> Result<(), Interrupted> {
+        let (durable, stream) = (self.durable.name, &self.durable.stream);
+        error!(durable, stream, sequence = letter.sequence, why, "buried a message");
+        let buried = MessageBuried {
+            at: self.clock.now(),
+            durable: durable.to_owned(),
+            stream: stream.clone(),
+            sequence: letter.sequence,
+            subject: letter.subject.clone(),
+            why: why.to_owned(),
+        };
+        let id = MessageId::named(format!("dead.{durable}.{stream}.{}", letter.sequence));
+        let trace = letter.trace.map_or_else(TraceContext::start, TraceContext::next);
+        let told = self.bus.say(&buried, &id, Expect::Nothing, trace).await;
+        told.map_err(|cause| Interrupted::Later(format!("failed to bury a message: {cause}")))?;
+        counter!("urna_nats_buried_total", "durable" => durable).increment(1);
+        Ok(())
+    }
+}
+
+/// Why reading stopped.
+enum Interrupted {
+    ActorGone,
+    Later(String),
+}
+
+impl From<Unavailable> for Interrupted {
+    fn from(cause: Unavailable) -> Self {
+        Self::Later(cause.to_string())
+    }
+}
+
+impl From<Fault> for Interrupted {
+    fn from(fault: Fault) -> Self {
+        Self::Later(fault.to_string())
+    }
+}
+
+/// Waits longer from try to try.
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(PAUSES[0])
+    }
+}
+
+impl Pause {
+    async fn wait(&mut self, intake: &Intake, why: &str) {
+        warn!(durable = intake.durable.name, stream = intake.durable.stream, why, "reading was interrupted");
+        let _ = tokio::time::timeout(self.0, intake.stop.cancelled()).await;
+        self.0 = (self.0 * 2).min(PAUSES[1]);
+    }
+
+    fn reset(&mut self) {
+        self.0 = PAUSES[0];
+    }
+}
+
+fn backoff(deliveries: i64) -> Duration {
+    let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(0).min(10);
+    (PAUSES[0] * 2u32.pow(doublings)).min(PAUSES[1])
+}

@@ -1,0 +1,25 @@
+//! The bus: everything between an actor and NATS JetStream, and not a word about what is said there.
+//!
+//! - [`Bus`] connects, declares streams, says messages (with `Nats-Msg-Id` and `traceparent`), looks things up
+//! - [`intake`] feeds an actor from a durable consumer; the actor's reply is the acknowledgement
+//! - [`Follower`] reads a stream in order, without a place of its own on the server
+//! - [`Latest`] the newest message of every subject, in memory, kept current
+//! - [`Clock`] the only source of the present moment
+//!
+//! Everything here runs on the runtime that called [`Bus::connect`]; no arbiter can starve it.
+
+mod bus;
+mod clock;
+mod declare;
+mod follow;
+pub mod intake;
+mod latest;
+mod reader;
+mod trace;
+
+pub use bus::{Bus, BusSettings, Expect, SayError, Service, Unavailable};
+pub use clock::Clock;
+pub use follow::{Follower, StartAt};
+pub use latest::{Latest, Newest, Renewed};
+pub use reader::{Batch, Letter};
+pub use trace::TraceContext;

@@ -1,0 +1,136 @@
+//! Messages as they lie in a stream, taken from a pull consumer as many as are ready.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{Consumer, pull};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::{header, jetstream};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use subjects::Timestamp;
+
+use crate::{TraceContext, Unavailable, trace};
+
+/// How many messages are handled at one go.
+const BATCH_MAX: usize = 500;
+/// How many bytes of messages wait in this process at the most, before they are handled.
+const AHEAD_BYTES: usize = 8 * 1024 * 1024;
+/// How long one request for messages stays with the server.
+const PULL_FOR: Duration = Duration::from_secs(30);
+/// How long silence from the server lasts before it is taken for gone.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// One message of a stream, as it lies there.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// Its subject.
+    pub subject: String,
+    /// Its `Nats-Msg-Id`, if it has one.
+    pub id: Option<String>,
+    /// Where it stands in a chain of causes.
+    pub trace: Option<TraceContext>,
+    /// When the server stored it.
+    pub stored_at: Option<Timestamp>,
+    /// What it says.
+    pub payload: Bytes,
+}
+
+/// Messages in the order of the stream.
+#[derive(Debug)]
+pub struct Batch {
+    /// The messages; none when a reader has just learnt that it is at the end.
+    pub letters: Vec<Letter>,
+    /// Whether nothing lay behind them when they were sent.
+    pub at_end: bool,
+}
+
+/// A message with what the server told about its delivery.
+pub(crate) struct Delivered {
+    pub letter: Letter,
+    /// How often it was delivered, this time included.
+    pub deliveries: i64,
+    /// How many messages of the stream lay behind it.
+    pub behind: u64,
+    pub raw: jetstream::Message,
+}
+
+/// Takes what a pull consumer offers, in batches of what is ready: a lone message is never kept waiting.
+pub(crate) struct Reader(pull::Stream);
+
+impl Reader {
+    pub async fn open(consumer: &Consumer<pull::Config>) -> Result<Self, Unavailable> {
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH_MAX * 4)
+            .max_bytes_per_batch(AHEAD_BYTES)
+            .expires(PULL_FOR)
+            .heartbeat(HEARTBEAT)
+            .messages()
+            .await;
+        messages.map(Self).map_err(|cause| Unavailable::new("ask for messages", cause))
+    }
+
+    /// Waits for one message and takes all that are ready behind it.
+    pub async fn next(&mut self) -> Result<Vec<Delivered>, Unavailable> {
+        let mut taken = Vec::new();
+        let mut next = self.0.next().await;
+        loop {
+            let message = match next {
+                Some(Ok(message)) => message,
+                Some(Err(_)) | None if !taken.is_empty() => break,
+                Some(Err(cause)) => return Err(Unavailable::new("take messages", cause)),
+                None => return Err(Unavailable::new("take messages", "the subscription ended")),
+            };
+            taken.push(Delivered::of(message)?);
+            if taken.len() == BATCH_MAX {
+                break;
+            }
+            match self.0.next().now_or_never() {
+                Some(ready) => next = ready,
+                None => break,
+            }
+        }
+        Ok(taken)
+    }
+}
+
+impl Delivered {
+    fn of(raw: jetstream::Message) -> Result<Self, Unavailable> {
+        let told = raw.info().map_err(|cause| Unavailable::new("read a message's delivery", cause))?;
+        let (deliveries, behind) = (told.delivered, told.pending);
+        let millis = i64::try_from(told.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+        let letter = Letter {
+            sequence: told.stream_sequence,
+            subject: raw.subject.to_string(),
+            id: raw.headers.as_ref().and_then(id_of),
+            trace: raw.headers.as_ref().and_then(trace_of),
+            stored_at: Timestamp::from_unix_millis(millis),
+            payload: raw.payload.clone(),
+        };
+        Ok(Self { letter, deliveries, behind, raw })
+    }
+}
+
+impl Letter {
+    pub(crate) fn from_stored(message: StreamMessage) -> Self {
+        Self {
+            sequence: message.sequence,
+            subject: message.subject.to_string(),
+            id: id_of(&message.headers),
+            trace: trace_of(&message.headers),
+            stored_at: None,
+            payload: message.payload,
+        }
+    }
+}
+
+fn id_of(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::NATS_MESSAGE_ID).map(|id| id.as_str().to_owned())
+}
+
+fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+    headers.get(trace::HEADER).and_then(|header| TraceContext::parse(header.as_str()))
+}

@@ -1,0 +1,146 @@
+//! Ballots: the log of a round, which is its ballot box.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Heard, Said, Unreadable, from_json};
+use crate::{BallotId, OptionId, RoundId, Timestamp, Voter};
+
+/// How many ballots one block may hold.
+pub const BLOCK_MAX: usize = 1_000;
+
+/// `vote.<round>.cast`: a block of accepted ballots, in the order they were judged.
+///
+/// It was appended expecting the sequence before its own, so it was judged on exactly that prefix of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BallotsCast {
+    /// When the block was judged.
+    pub at: Timestamp,
+    /// In which round.
+    pub round: RoundId,
+    /// 1 to [`BLOCK_MAX`] ballots.
+    pub ballots: Vec<CastBallot>,
+}
+
+/// One accepted ballot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CastBallot {
+    /// Its name.
+    pub ballot: BallotId,
+    /// Whose it is, in a form that names nobody.
+    pub voter: Voter,
+    /// What was chosen.
+    pub choice: Choice,
+    /// The ballot of the same voter that it takes the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Replaced>,
+}
+
+/// The ballot that a changed one takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// Its name.
+    pub ballot: BallotId,
+    /// What was chosen there, so that a count can be moved without looking anything up.
+    pub choice: Choice,
+}
+
+/// The options of one ballot: one for plurality.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Choice(pub Vec<OptionId>);
+
+/// `vote.<round>.sealed`: the last message of a round's log. Nothing follows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundSealed {
+    /// When.
+    pub at: Timestamp,
+    /// Which round.
+    pub round: RoundId,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// Everything a round's log can hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VoteMessage {
+    /// A block of ballots.
+    Cast(BallotsCast),
+    /// The seal.
+    Sealed(RoundSealed),
+}
+
+/// Where a ballot lies in its round's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The stream sequence of its block.
+    pub sequence: u64,
+    /// Its index within the block, from 0.
+    pub index: u32,
+}
+
+impl Place {
+    /// What the voter keeps: `<round>.<sequence>.<index>`.
+    pub fn receipt(self, round: &RoundId) -> String {
+        format!("{round}.{}.{}", self.sequence, self.index)
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, option) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{option}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Said for BallotsCast {
+    const KIND: &'static str = "ballots_cast";
+
+    fn subject(&self) -> String {
+        format!("vote.{}.cast", self.round)
+    }
+}
+
+impl Said for RoundSealed {
+    const KIND: &'static str = "round_sealed";
+
+    fn subject(&self) -> String {
+        RoundSealed::subject_of(&self.round)
+    }
+}
+
+impl RoundSealed {
+    /// The subject of one round's seal.
+    pub fn subject_of(round: &RoundId) -> String {
+        format!("vote.{round}.sealed")
+    }
+}
+
+impl Heard for VoteMessage {
+    fn hear(subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
+        let mut tokens = subject.split('.').skip(1);
+        let round = tokens.next().unwrap_or_default();
+        let (said_of, message) = match tokens.next() {
+            Some("cast") => {
+                let block: BallotsCast = from_json(payload)?;
+                if block.ballots.is_empty() || block.ballots.len() > BLOCK_MAX {
+                    return Err(Unreadable::because(format!("a block of {} ballots", block.ballots.len())));
+                }
+                (block.round.clone(), VoteMessage::Cast(block))
+            }
+            Some("sealed") => {
+                let seal: RoundSealed = from_json(payload)?;
+                (seal.round.clone(), VoteMessage::Sealed(seal))
+            }
+            _ => return Err(Unreadable::because("neither a block of ballots nor a seal")),
+        };
+        if said_of.as_str() != round {
+            return Err(Unreadable::because(format!("a message of round {said_of}")));
+        }
+        Ok(message)
+    }
+}

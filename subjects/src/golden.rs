@@ -1,0 +1,60 @@
+//! What was once said can always be heard, and is said the same way today.
+
+use std::fmt::Debug;
+
+use crate::{
+    BallotsCast, Heard, MessageBuried, RoundChanged, RoundSealed, Said, TallyCounted, VoteMessage,
+    VoterKeyMade,
+};
+use serde::Serialize;
+
+fn holds<M: Heard + Said + Debug>(subject: &str, golden: &str) {
+    let message = M::hear(subject, golden.as_bytes()).expect("an old message is heard");
+    assert_eq!(message.subject(), subject);
+    same_json(&message, golden);
+}
+
+fn same_json(message: &impl Serialize, golden: &str) {
+    let said = serde_json::to_value(message).unwrap();
+    let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+    assert_eq!(said, golden);
+}
+
+#[test]
+fn what_was_once_said_can_always_be_heard() {
+    holds::<RoundChanged>("round.demo", include_str!("../golden/round.changed.json"));
+    holds::<RoundChanged>("round.demo", include_str!("../golden/round.closing.json"));
+    holds::<VoterKeyMade>("key.demo", include_str!("../golden/key.made.json"));
+    holds::<TallyCounted>("tally.demo.counted", include_str!("../golden/tally.counted.json"));
+    holds::<MessageBuried>("dead.tally.VOTES-demo", include_str!("../golden/dead.buried.json"));
+}
+
+#[test]
+fn a_log_holds_blocks_and_a_seal() {
+    let golden = include_str!("../golden/vote.cast.json");
+    let VoteMessage::Cast(block) = VoteMessage::hear("vote.demo.cast", golden.as_bytes()).unwrap() else {
+        panic!("a block is heard as a block");
+    };
+    assert_eq!(BallotsCast::subject(&block), "vote.demo.cast");
+    same_json(&block, golden);
+
+    let golden = include_str!("../golden/vote.sealed.json");
+    let VoteMessage::Sealed(seal) = VoteMessage::hear("vote.demo.sealed", golden.as_bytes()).unwrap() else {
+        panic!("a seal is heard as a seal");
+    };
+    assert_eq!(RoundSealed::subject(&seal), "vote.demo.sealed");
+    same_json(&seal, golden);
+}
+
+#[test]
+fn what_is_no_message_says_why_without_quoting_it() {
+    let why = |subject: &str, payload: &str| {
+        VoteMessage::hear(subject, payload.as_bytes()).unwrap_err().to_string()
+    };
+    assert_eq!(why("vote.demo.cast", "secret"), "no JSON at line 1 column 1");
+    assert_eq!(why("vote.demo.cast", "{\"at\":\"secret\"}"), "JSON of another shape at line 1 column 14");
+    assert_eq!(why("vote.demo.counted", "{}"), "neither a block of ballots nor a seal");
+    assert_eq!(why("vote.other.cast", include_str!("../golden/vote.cast.json")), "a message of round demo");
+    let empty = "{\"at\":\"2026-11-21T09:30:00Z\",\"round\":\"demo\",\"ballots\":[]}";
+    assert_eq!(why("vote.demo.cast", empty), "a block of 0 ballots");
+}

@@ -1,0 +1,315 @@
+//! Identifiers: private fields and `parse`, so that a wrong one cannot be held.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The longest a slug may be, in characters.
+pub const SLUG_MAX: usize = 64;
+
+/// Why a text is no identifier. The words can be shown to whoever sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedId {
+    /// Not `[a-z0-9-]{1,64}`.
+    #[error("must be 1 to {SLUG_MAX} characters of a-z, 0-9 and -")]
+    Slug,
+    /// Not a UUID.
+    #[error("must be a UUID such as 67e55044-10b1-426f-9247-bb680e5fe0c8")]
+    Uuid,
+    /// Not hexadecimal of the right length.
+    #[error("must be {0} lower-case hexadecimal digits")]
+    Hex(usize),
+}
+
+fn parse_slug(text: &str) -> Result<Box<str>, MalformedId> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if text.is_empty() || text.len() > SLUG_MAX || !text.bytes().all(allowed) {
+        return Err(MalformedId::Slug);
+    }
+    Ok(text.into())
+}
+
+/// The slug of a text: lower case, everything but letters and digits of ASCII as single dashes.
+/// Empty when nothing is left.
+fn slug_of(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text.chars().map(|c| c.to_ascii_lowercase()) {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(SLUG_MAX);
+    slug.trim_end_matches('-').to_owned()
+}
+
+macro_rules! slug {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Takes `[a-z0-9-]{1,64}`.
+            ///
+            /// # Errors
+            /// [`MalformedId::Slug`] for anything else.
+            pub fn parse(text: &str) -> Result<Self, MalformedId> {
+                parse_slug(text).map(Self)
+            }
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = MalformedId;
+            fn try_from(text: String) -> Result<Self, MalformedId> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0.into()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MalformedId;
+            fn from_str(text: &str) -> Result<Self, MalformedId> {
+                Self::parse(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+slug! {
+    /// Names a round: a slug, also a token of subjects, stream names and addresses.
+    RoundId
+}
+
+slug! {
+    /// Names an option within its round: a slug.
+    OptionId
+}
+
+impl OptionId {
+    /// Makes identifiers from the labels people wrote, in the same order and each of its own:
+    /// `["Cats", "Dogs!", "cats"]` become `cats`, `dogs`, `cats-3`. A label without a letter or digit of
+    /// ASCII becomes `option-<place>`.
+    pub fn from_labels(labels: &[String]) -> Vec<OptionId> {
+        let mut ids: Vec<OptionId> = Vec::with_capacity(labels.len());
+        for (index, label) in labels.iter().enumerate() {
+            let mut slug = slug_of(label);
+            if slug.is_empty() {
+                slug = "option".to_owned();
+            }
+            let mut unique = slug.clone();
+            let mut number = index + 1;
+            while unique == "option" || ids.iter().any(|taken| taken.as_str() == unique) {
+                slug.truncate(SLUG_MAX - "-99999".len());
+                unique = format!("{slug}-{number}");
+                number += 1;
+            }
+            ids.push(OptionId(unique.into()));
+        }
+        ids
+    }
+}
+
+/// Names one ballot: a random UUID, chosen by whoever casts it, so that a retry is known for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BallotId(Uuid);
+
+impl BallotId {
+    /// A new, random identifier.
+    #[expect(clippy::disallowed_methods, reason = "this is the id type")]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Takes a UUID in any of its usual forms.
+    ///
+    /// # Errors
+    /// [`MalformedId::Uuid`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, MalformedId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| MalformedId::Uuid)
+    }
+}
+
+impl fmt::Display for BallotId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A ballot's voter: the first 128 bits of HMAC-SHA256(the round's voter key, identity). Written as 32
+/// hexadecimal digits. Says nothing about the person to whoever does not hold the key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Voter([u8; 16]);
+
+impl Voter {
+    /// The voter of these 128 bits.
+    pub const fn from_bytes(bits: [u8; 16]) -> Self {
+        Self(bits)
+    }
+}
+
+impl fmt::Display for Voter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Voter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Voter(…)")
+    }
+}
+
+impl TryFrom<String> for Voter {
+    type Error = MalformedId;
+    fn try_from(text: String) -> Result<Self, MalformedId> {
+        let bytes = parse_hex::<16>(&text)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<Voter> for String {
+    fn from(voter: Voter) -> String {
+        voter.to_string()
+    }
+}
+
+/// The secret of one round that ties identities to voters. Never shown by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VoterKey([u8; 32]);
+
+impl VoterKey {
+    /// The key of these 256 random bits.
+    pub const fn from_bytes(bits: [u8; 32]) -> Self {
+        Self(bits)
+    }
+
+    /// The 256 bits, for keying an HMAC.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for VoterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VoterKey(…)")
+    }
+}
+
+impl TryFrom<String> for VoterKey {
+    type Error = MalformedId;
+    fn try_from(text: String) -> Result<Self, MalformedId> {
+        parse_hex::<32>(&text).map(Self)
+    }
+}
+
+impl From<VoterKey> for String {
+    fn from(key: VoterKey) -> String {
+        key.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
+    let malformed = MalformedId::Hex(2 * N);
+    let mut bytes = [0; N];
+    if text.len() != 2 * N || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(malformed);
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| malformed)?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| malformed)?;
+    }
+    Ok(bytes)
+}
+
+/// Names one message on the bus (`Nats-Msg-Id`): saying it twice stores it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// A new, random identifier, for a message that is said once.
+    #[expect(clippy::disallowed_methods, reason = "this is the id type")]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4().simple().to_string())
+    }
+
+    /// An identifier that says what the message is, for one that may be said again after a crash.
+    pub fn named(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The identifier as it stands in the header.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_named_by_a_slug_and_by_nothing_else() {
+        assert!(RoundId::parse("cats-or-dogs-2").is_ok());
+        for wrong in ["", "Cats", "a.b", "a b", "a*", ">", "é", "a/b", &"x".repeat(65)] {
+            assert_eq!(RoundId::parse(wrong), Err(MalformedId::Slug), "{wrong:?}");
+        }
+        assert!(serde_json::from_str::<RoundId>("\"a.b\"").is_err());
+    }
+
+    #[test]
+    fn options_get_identifiers_of_their_own_from_their_labels() {
+        let labels = ["Cats", "Dogs & wolves!", "cats", "猫", "-"].map(str::to_owned);
+        let ids: Vec<_> = OptionId::from_labels(&labels).iter().map(ToString::to_string).collect();
+        assert_eq!(ids, ["cats", "dogs-wolves", "cats-3", "option-4", "option-5"]);
+    }
+
+    #[test]
+    fn options_stay_apart_when_a_label_imitates_a_made_identifier() {
+        let labels = ["a-3", "a", "a", "A-3"].map(str::to_owned);
+        let mut ids = OptionId::from_labels(&labels);
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), labels.len());
+    }
+
+    #[test]
+    fn a_voter_is_thirty_two_hexadecimal_digits() {
+        let voter = Voter::from_bytes([0x0a; 16]);
+        let json = serde_json::to_string(&voter).unwrap();
+        assert_eq!(json, format!("\"{}\"", "0a".repeat(16)));
+        assert_eq!(serde_json::from_str::<Voter>(&json).unwrap(), voter);
+        for wrong in ["0A".repeat(16), "0a".repeat(15), "+1".repeat(16)] {
+            assert_eq!(Voter::try_from(wrong), Err(MalformedId::Hex(32)));
+        }
+    }
+
+    #[test]
+    fn a_key_and_a_voter_are_not_shown_by_debug() {
+        assert_eq!(format!("{:?}", VoterKey::from_bytes([7; 32])), "VoterKey(…)");
+        assert_eq!(format!("{:?}", Voter::from_bytes([7; 16])), "Voter(…)");
+    }
+}

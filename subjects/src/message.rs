@@ -1,0 +1,46 @@
+//! What every message has in common.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A message that can be said: it knows its subject.
+pub trait Said: Serialize {
+    /// What metrics call it.
+    const KIND: &'static str;
+
+    /// The subject it is published on.
+    fn subject(&self) -> String;
+}
+
+/// A message that can be heard. One subject space may carry several kinds of message, hence the subject.
+pub trait Heard: Sized {
+    /// Reads a message from its subject and its JSON payload.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the payload is not what the subject promises. The very same message can never
+    /// become readable, so it belongs in the DEAD stream.
+    fn hear(subject: &str, payload: &[u8]) -> Result<Self, Unreadable>;
+}
+
+/// Why a message cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+impl Unreadable {
+    /// With the reason, for people.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// Reads `payload` as JSON of `M`. The reason never quotes the payload: it may hold a choice.
+pub(crate) fn from_json<M: DeserializeOwned>(payload: &[u8]) -> Result<M, Unreadable> {
+    serde_json::from_slice(payload).map_err(|fault| {
+        let kind = match fault.classify() {
+            serde_json::error::Category::Data => "JSON of another shape",
+            _ => "no JSON",
+        };
+        Unreadable(format!("{kind} at line {} column {}", fault.line(), fault.column()))
+    })
+}

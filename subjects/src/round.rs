@@ -1,0 +1,142 @@
+//! Rounds: what is being voted on, and when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Heard, Said, Unreadable, from_json};
+use crate::{OptionId, RoundId, Timestamp, VoterKey};
+
+/// `round.<round>`: the whole round as it now is, and what changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundChanged {
+    /// When.
+    pub at: Timestamp,
+    /// What happened to it.
+    pub change: Change,
+    /// The round as it now is.
+    pub round: Round,
+}
+
+/// What happened to a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It came to be, as a draft or already open.
+    Made,
+    /// Ballots are accepted from now on.
+    Opened,
+    /// No ballot is accepted any more.
+    Closed,
+}
+
+/// One vote from its first draft to its seal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Its name in subjects and addresses.
+    pub id: RoundId,
+    /// The question, as people read it.
+    pub title: String,
+    /// What can be chosen, in the order shown.
+    pub options: Vec<RoundOption>,
+    /// How a choice is made and counted.
+    pub method: Method,
+    /// Who may vote.
+    pub policy: Policy,
+    /// Whether a voter may replace a ballot by another until the round closes.
+    pub changeable: bool,
+    /// Where it stands.
+    pub state: RoundState,
+    /// When it closes by itself; by hand only when it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<Timestamp>,
+}
+
+/// One thing that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundOption {
+    /// Its name in ballots and counts.
+    pub id: OptionId,
+    /// As people read it.
+    pub label: String,
+}
+
+/// How a choice is made and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Exactly one option.
+    Plurality,
+}
+
+/// Who may vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Every browser, known by its signed cookie, and every program, known by the `X-Voter-Id` it sends.
+    /// One browser, one vote; a person with two browsers can vote twice.
+    Anyone,
+}
+
+/// Where a round stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundState {
+    /// Being written; nobody can vote.
+    Draft,
+    /// Ballots are accepted.
+    Open,
+    /// No ballot is accepted any more.
+    Closed,
+}
+
+impl Said for RoundChanged {
+    const KIND: &'static str = "round_changed";
+
+    fn subject(&self) -> String {
+        RoundChanged::subject_of(&self.round.id)
+    }
+}
+
+impl RoundChanged {
+    /// The subject of one round's changes.
+    pub fn subject_of(round: &RoundId) -> String {
+        format!("round.{round}")
+    }
+}
+
+impl Heard for RoundChanged {
+    fn hear(_subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
+        from_json(payload)
+    }
+}
+
+/// `key.<round>`: the secret that ties identities to voters. Said once, when the round is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoterKeyMade {
+    /// When.
+    pub at: Timestamp,
+    /// For which round.
+    pub round: RoundId,
+    /// 256 random bits, in hexadecimal.
+    pub key: VoterKey,
+}
+
+impl Said for VoterKeyMade {
+    const KIND: &'static str = "voter_key_made";
+
+    fn subject(&self) -> String {
+        VoterKeyMade::subject_of(&self.round)
+    }
+}
+
+impl VoterKeyMade {
+    /// The subject of one round's key.
+    pub fn subject_of(round: &RoundId) -> String {
+        format!("key.{round}")
+    }
+}
+
+impl Heard for VoterKeyMade {
+    fn hear(_subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
+        from_json(payload)
+    }
+}

@@ -1,0 +1,66 @@
+//! How a page becomes HTML: the templates, read once, and the few words they may use.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use tera::{Context, Error, Kwargs, State, Tera, TeraResult};
+
+use crate::files;
+
+static TERA: LazyLock<Tera> = LazyLock::new(|| build().expect("the templates are part of the program"));
+
+/// A page that could not be drawn: a fault of this crate, never of the person looking at it.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to draw {template}")]
+pub struct RenderError {
+    template: &'static str,
+    source: Error,
+}
+
+/// Draws `page` with the template of that name under `pages/`.
+pub(crate) fn draw<P: Serialize>(template: &'static str, page: &P) -> Result<String, RenderError> {
+    Context::from_serialize(page)
+        .and_then(|context| TERA.render(template, &context))
+        .map_err(|source| RenderError { template, source })
+}
+
+/// Functions and filters first: tera checks a template against them when it is added.
+fn build() -> TeraResult<Tera> {
+    let mut tera = Tera::new();
+    tera.register_function("static_path", static_path);
+    tera.register_filter("grouped", grouped);
+    tera.register_filter("percent", percent);
+    tera.add_raw_templates([
+        ("layout.html", include_str!("../pages/layout.html")),
+        ("parts.html", include_str!("../pages/parts.html")),
+        ("home.html", include_str!("../pages/home.html")),
+        ("vote.html", include_str!("../pages/vote.html")),
+        ("result.html", include_str!("../pages/result.html")),
+        ("error.html", include_str!("../pages/error.html")),
+    ])?;
+    Ok(tera)
+}
+
+/// `static_path(name="urna.css")`: where the file of that name is served.
+fn static_path(kwargs: Kwargs, _: &State) -> TeraResult<&'static str> {
+    let name: &str = kwargs.must_get("name")?;
+    files::path_of(name).ok_or_else(|| Error::message(format!("no static file named {name}")))
+}
+
+/// `12345` as `12,345`: `result.js` writes numbers the same way.
+fn grouped(number: u64, _: Kwargs, _: &State) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share with its one decimal: `50` as `50.0%`.
+fn percent(share: f64, _: Kwargs, _: &State) -> String {
+    format!("{share:.1}%")
+}

@@ -1,0 +1,142 @@
+// Casts a ballot without leaving the page. Without this script the form posts itself, and the server
+// answers with the same page drawn anew.
+
+const ATTEMPTS = 5;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 20_000;
+const ANSWER_WITHIN_MS = 10_000;
+
+// Nothing was accepted, or nobody can say: the same ballot may be sent again, for it counts once.
+const TRY_AGAIN = new Set([429, 502, 503, 504]);
+
+const form = document.getElementById("ballot");
+const send = document.getElementById("send");
+const progress = document.getElementById("progress");
+const problem = document.getElementById("problem");
+const confirmation = document.getElementById("confirmation");
+
+// One intent is one ballot id, kept until it is known what became of it.
+let intent = null;
+let sending = false;
+let calm = send?.textContent;
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!sending) cast(new FormData(form).get("choice"));
+});
+
+form.addEventListener("change", () => {
+  if (send && !sending) send.textContent = calm;
+});
+
+async function cast(option) {
+  if (intent?.option !== option) intent = { option, ballot: newBallotId() };
+  setSending(true);
+  showProblem("");
+  progress.textContent = "Sending…";
+  const answer = await deliver(intent);
+  progress.textContent = "";
+  setSending(false);
+
+  if (answer.accepted) {
+    intent = null;
+    showAccepted(answer.accepted);
+  } else if (answer.refusal) {
+    intent = null;
+    showProblem(answer.refusal);
+  } else {
+    showProblem("No answer from the ballot box. Try again: your vote counts once, however often it is sent.");
+    send.textContent = "Try again";
+    send.focus();
+  }
+}
+
+async function deliver({ option, ballot }) {
+  const body = JSON.stringify({ round: form.dataset.round, choice: [option], ballot });
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await post(body);
+    const known = answer.accepted || answer.refusal;
+    if (known || attempt === ATTEMPTS || answer.retryAfterMs > LONGEST_PAUSE_MS) return answer;
+    progress.textContent = "Still trying…";
+    await pause(Math.max(answer.retryAfterMs, backoff(attempt)));
+  }
+}
+
+/** What became of it: `accepted` (the receipt), `refusal` (a sentence), or neither: not known. */
+async function post(body) {
+  try {
+    const response = await fetch("/vote", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body,
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    if (response.ok) return { accepted: await response.json() };
+    if (TRY_AGAIN.has(response.status)) return { retryAfterMs: retryAfter(response) };
+    return { refusal: sentence(await response.json().catch(() => ({}))) };
+  } catch {
+    // No answer, or half of one.
+    return { retryAfterMs: 0 };
+  }
+}
+
+/** `Retry-After` in milliseconds; 0 when absent, or a date, which our server never sends. */
+function retryAfter(response) {
+  return (Number(response.headers.get("Retry-After")) || 0) * 1000;
+}
+
+// Half of the pause is chance: a room full of phones must not come back all at once.
+function backoff(attempt) {
+  return FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The words of an RFC 9457 problem. */
+function sentence({ title, detail }) {
+  return detail || title || "Something went wrong.";
+}
+
+// `crypto.randomUUID` is only there on secure contexts; a room's own server may be plain HTTP.
+function newBallotId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+// Not `disabled`: that would throw the keyboard focus off the button.
+function setSending(now) {
+  sending = now;
+  send.setAttribute("aria-disabled", String(now));
+  form.setAttribute("aria-busy", String(now));
+}
+
+function showProblem(text) {
+  const line = document.createElement("p");
+  line.className = "notice bad";
+  line.textContent = text;
+  problem.replaceChildren(...(text ? [line] : []));
+  line.scrollIntoView({ block: "nearest" });
+}
+
+function showAccepted({ choice, receipt }) {
+  for (const option of form.querySelectorAll(".option")) {
+    option.querySelector(".mark").hidden = !choice.includes(option.querySelector("input").value);
+  }
+  document.getElementById("receipt").textContent = receipt;
+  confirmation.firstElementChild.hidden = false;
+  document.getElementById("watch")?.remove();
+  if (form.dataset.changeable === "true") {
+    calm = "Change my vote";
+    send.textContent = calm;
+  } else {
+    document.getElementById("options").disabled = true;
+    send.parentElement.remove();
+  }
+  confirmation.focus();
+}

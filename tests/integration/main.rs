@@ -1,0 +1,6 @@
+//! Rules that only show across crates.
+
+mod clocks;
+mod fold;
+mod rooms;
+mod scoreboard;

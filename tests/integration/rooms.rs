@@ -1,0 +1,162 @@
+//! The house keeps its own rules: the table of rooms, the promises, the licences.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+/// What a room may use.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Room {
+    ours: BTreeSet<String>,
+    worlds: BTreeSet<String>,
+}
+
+fn house() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the tests lie in the house")
+}
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().current_dir(house()).exec().expect("cargo describes the workspace")
+}
+
+fn read(file: impl AsRef<Path>) -> String {
+    let file = house().join(file);
+    std::fs::read_to_string(&file)
+        .unwrap_or_else(|fault| panic!("failed to read {}: {fault}", file.display()))
+}
+
+/// The words between backquotes.
+fn quoted(cell: &str) -> BTreeSet<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The rows of the markdown table that begins with `header`, as cells.
+fn table(text: &str, header: &str) -> Vec<Vec<String>> {
+    let rows = text.lines().skip_while(|line| !line.starts_with(header)).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+fn rooms_of_the_table() -> BTreeMap<String, Room> {
+    let rows = table(&read("ARCHITECTURE.md"), "| room |");
+    let rows = rows.into_iter().filter(|row| row[1] != "all");
+    rows.map(|row| (row[0].replace('`', ""), Room { ours: quoted(&row[1]), worlds: quoted(&row[2]) }))
+        .collect()
+}
+
+fn rooms_of_the_workspace(metadata: &Metadata) -> BTreeMap<String, Room> {
+    let members = metadata.workspace_packages();
+    let names: BTreeSet<&str> = members.iter().map(|package| package.name.as_str()).collect();
+    let mut rooms = BTreeMap::new();
+    for package in &members {
+        let mut room = Room::default();
+        for dependency in &package.dependencies {
+            assert_eq!(
+                dependency.kind,
+                DependencyKind::Normal,
+                "{}: dependencies are of one kind",
+                package.name
+            );
+            let used =
+                if names.contains(dependency.name.as_str()) { &mut room.ours } else { &mut room.worlds };
+            used.insert(dependency.name.clone());
+        }
+        rooms.insert(folder_of(package), room);
+    }
+    rooms.remove("tests");
+    rooms
+}
+
+fn folder_of(package: &Package) -> String {
+    let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+    let folder =
+        folder.strip_prefix(house().to_str().expect("a path of text")).expect("a member lies in the house");
+    folder.as_str().to_owned()
+}
+
+#[test]
+fn rooms_use_what_the_table_of_rooms_says_and_nothing_else() {
+    let (table, workspace) = (rooms_of_the_table(), rooms_of_the_workspace(&metadata()));
+    assert_eq!(table.keys().collect::<Vec<_>>(), workspace.keys().collect::<Vec<_>>());
+    for (room, told) in &table {
+        assert_eq!(told, &workspace[room], "ARCHITECTURE.md and Cargo.toml do not agree about {room}");
+    }
+}
+
+#[test]
+fn no_actor_may_use_another() {
+    let actors = ["round", "vote", "tally", "result"];
+    for (room, told) in rooms_of_the_table() {
+        let uses_actor = actors.iter().any(|actor| told.ours.contains(*actor));
+        assert!(!uses_actor || room == "bins", "{room} uses an actor");
+    }
+}
+
+#[test]
+fn every_promise_has_a_test_whose_name_is_the_same_sentence() {
+    let mut promises = Vec::new();
+    let mut tests = BTreeSet::new();
+    for file in sources(&house()) {
+        let text = read(&file);
+        promises.extend(promises_of(&text));
+        tests.extend(tests_of(&text));
+    }
+    assert!(promises.len() >= 8, "{promises:?}");
+    for promise in promises {
+        let name = name_of(&promise);
+        assert!(tests.iter().any(|test| test.starts_with(&name)), "no test is called {name}");
+    }
+}
+
+/// The `Promise:` paragraphs of a module doc.
+fn promises_of(text: &str) -> Vec<String> {
+    let doc: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect();
+    let paragraphs = doc.split(|line| line.is_empty()).map(|lines| lines.join(" "));
+    paragraphs.filter_map(|paragraph| paragraph.strip_prefix("Promise: ").map(str::to_owned)).collect()
+}
+
+fn tests_of(text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| {
+        let line = line.trim().trim_start_matches("async ");
+        line.strip_prefix("fn ")?.split('(').next()
+    });
+    names.map(str::to_owned).collect()
+}
+
+/// A sentence as the name of a function.
+fn name_of(sentence: &str) -> String {
+    let letters = sentence.to_lowercase().replace(['\'', '’'], "");
+    let words = letters.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder of the house") {
+        let path = entry.expect("an entry of a folder").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            files.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn every_licence_is_one_that_deny_toml_allows() {
+    let deny = read("deny.toml");
+    let list =
+        deny.split("allow = [").nth(1).and_then(|rest| rest.split(']').next()).expect("a list of licences");
+    let allowed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    for package in &metadata().packages {
+        let licence =
+            package.license.clone().unwrap_or_default().replace('/', " OR ").replace(['(', ')'], "");
+        // Every choice of alternatives between the ANDs must hold one that is allowed.
+        let is_allowed =
+            licence.split(" AND ").all(|part| part.split(" OR ").any(|one| allowed.contains(one.trim())));
+        assert!(is_allowed, "{} {} is under {licence:?}", package.name, package.version);
+    }
+}

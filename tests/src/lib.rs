@@ -1,0 +1,24 @@
+//! What the tests share.
+//!
+//! - [`World`] servers and processes of one test's own: real ones
+//! - [`Voter`] what a person or a program can do
+//! - [`audit`] an independent recount: it shares nothing with the tally
+//! - [`Proxy`] a bad connection
+//! - [`drill`] parts die at random under load, and what voters were told is compared with the log
+//! - [`eventually`] waiting by asking
+
+mod auditor;
+mod cluster;
+pub mod drill;
+mod memory;
+mod processes;
+mod proxy;
+mod voter;
+mod world;
+
+pub use auditor::{Audit, Logged, Scoreboard, audit, recount};
+pub use cluster::NODES;
+pub use processes::{Process, Server, binary, free_port, program};
+pub use proxy::{Fault, Proxy};
+pub use voter::{Answer, Events, Voter};
+pub use world::{World, eventually};
