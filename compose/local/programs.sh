@@ -163,10 +163,19 @@ install_cargo() {
   fail "Urna needs cargo 1.94 or newer: install it with rustup, the installer of the Rust project (needs no root), then try again"
 }
 
+# An image may come without lists, or with those of some archives only.
 apt_offers() { # PACKAGE
-  # A fresh image has no lists.
-  compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null || apt_get update >/dev/null
-  apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+  apt_lists "$1" && return
+  apt_get update >/dev/null
+  apt_lists "$1"
+}
+
+apt_lists() { # PACKAGE
+  case "$(apt-cache policy "$1" 2>/dev/null)" in
+    *"Candidate: (none)"*) return 1 ;;
+    *"Candidate: "*) ;;
+    *) return 1 ;;
+  esac
 }
 
 # The Python package carries the server's own binary for each system. An environment of its own
