@@ -48,5 +48,5 @@ drill: ## Kill, pause and restart parts at random under load, and compare what v
 down: ## Stop what `make run` has left
 	@$(SERVERS) stop
 
-clean-data: ## Forget all rounds, votes and settings of `make run`
+clean-data: ## Forget all rounds, votes, accounts and secrets of `make run`
 	@$(SERVERS) clean

@@ -1,23 +1,26 @@
-//! What an operator can ask for: `urna recount`, `urna close`.
+//! What an operator can ask for: `urna recount`, `urna close`, `urna admin`.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use nats::{Bus, BusSettings, Clock, Latest};
+use nats::{Bus, Clock, Latest};
 use recount::{Recount, Recounting};
-use round::NotClosed;
-use round::rules::NotClosable;
+use round::NotChanged;
+use round::rules::Refusal;
 use serde_json::json;
-use subjects::{Ledger, RoundChanged, RoundId, RoundState, Stream};
+use subjects::{Email, Ledger, RoundChanged, RoundId, RoundState, Stream};
 use tally::rules::Scoreboard;
 use tally::store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::process::postgres_pool;
+use crate::greeting::tell_password;
+use crate::process::{bus_settings, postgres_pool};
 use crate::settings::{Command, Format, RecountArgs, Settings};
 
+/// The name of a command, as `nats server report connections` shows it.
+const NAME: &str = "urna-command";
 /// How long NATS may take to answer.
 const BUS_WITHIN: Duration = Duration::from_secs(10);
 /// How long the tally may take to count what the log holds before that is a difference.
@@ -43,24 +46,23 @@ struct Comparison {
 pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     io.block_on(async {
-        let bus = connect(settings).await?;
         match command {
-            Command::Recount(args) => recount(settings, &bus, &args).await,
-            Command::Close { round } => close(&bus, &round).await,
+            Command::Recount(args) => recount(settings, &connect(settings).await?, &args).await,
+            Command::Close { round } => close(&connect(settings).await?, &round).await,
+            Command::Admin { email } => admin(settings, email).await,
         }
     })
 }
 
 async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
-    let (url, name) = (settings.nats_url.clone(), "urna-command".to_owned());
-    let bus = Bus::connect(&BusSettings { url, name, replicas: settings.nats_replicas }).await?;
+    let bus = Bus::connect(&bus_settings(settings, NAME)).await?;
     let answered = tokio::time::timeout(BUS_WITHIN, async {
         while bus.last_sequence(&Stream::rounds().name).await.is_err() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     });
-    let away =
-        || format!("no rounds at {} within {BUS_WITHIN:?}; NATS_URL says where they are", settings.nats_url);
+    let url = &settings.servers.nats_url;
+    let away = || format!("no rounds at {url} within {BUS_WITHIN:?}; NATS_URL says where they are");
     answered.await.with_context(away)?;
     // The streams are there: whoever made the rounds has declared them.
     bus.declare_standing(&[]).await;
@@ -70,10 +72,22 @@ async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
 async fn close(bus: &Bus, round: &RoundId) -> anyhow::Result<ExitCode> {
     let told = match round::close(bus, &Clock::system(), round).await {
         Ok(()) => "is closed. Its result is final as soon as every ballot before the seal is counted.",
-        Err(NotClosed::NotClosable(NotClosable::Closed(_))) => "was closed before.",
+        Err(NotChanged::Refused(Refusal::Closed)) => "was closed before.",
         Err(fault) => return Err(fault.into()),
     };
     println!("{round} {told}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever is signed in with the old password is signed out when a `login` process says so, at the latest when NATS and
+/// one of them are back: so NATS need not be there.
+async fn admin(settings: &Settings, email: Option<Email>) -> anyhow::Result<ExitCode> {
+    let bus = Bus::connect(&bus_settings(settings, NAME)).await?;
+    let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
+    let (pool, clock) = (postgres_pool(settings)?, Clock::system());
+    let reset = login::reset_admin(pool, &bus, &clock, email.clone()).await;
+    let password = reset.context("failed to make an admin")?;
+    tell_password(&email, &password);
     Ok(ExitCode::SUCCESS)
 }
 

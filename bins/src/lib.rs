@@ -1,6 +1,9 @@
 //! The processes: settings, telemetry, connect, serve, stop. Decides nothing.
 
+mod actors;
 mod commands;
+mod edge;
+mod greeting;
 mod process;
 mod settings;
 mod telemetry;
@@ -22,6 +25,10 @@ pub enum Process {
     Tally,
     /// Tells everyone who watches.
     Result,
+    /// Proves who a person is.
+    Login,
+    /// Opens, finds and ends sessions.
+    Session,
 }
 
 impl Process {
@@ -33,6 +40,8 @@ impl Process {
             Self::Vote => "vote",
             Self::Tally => "tally",
             Self::Result => "result",
+            Self::Login => "login",
+            Self::Session => "session",
         }
     }
 
@@ -43,6 +52,8 @@ impl Process {
             Self::Vote => "Urna's vote: accepts or refuses ballots",
             Self::Tally => "Urna's tally: counts ballots",
             Self::Result => "Urna's result: tells everyone who watches",
+            Self::Login => "Urna's login: proves who a person is",
+            Self::Session => "Urna's session: opens, finds and ends sessions",
         }
     }
 
@@ -54,6 +65,8 @@ impl Process {
             Self::Vote => 8082,
             Self::Tally => 8083,
             Self::Result => 8084,
+            Self::Login => 8085,
+            Self::Session => 8086,
         }
     }
 

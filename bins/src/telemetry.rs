@@ -6,8 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing::error;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, error};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, registry};
 
 use crate::settings::LogFormat;
 
@@ -26,16 +29,23 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// When the filter cannot be understood.
 pub fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).context("failed to understand the log filter")?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = registry().with(filter).with(filter_fn(is_discreet));
+    let lines = fmt::layer().with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+        LogFormat::Json => log.with(lines.json()).init(),
     }
     std::panic::set_hook(Box::new(|panic| {
         error!(%panic, "a part of this process panicked; the process ends");
         std::process::exit(101);
     }));
     Ok(())
+}
+
+/// Whether this may be logged, whatever the filter says. The library that speaks to NATS writes out, from `debug` on,
+/// every message that passes through it: ballots with their voters, and the keys of rounds.
+fn is_discreet(what: &Metadata<'_>) -> bool {
+    !what.target().starts_with("async_nats") || *what.level() <= Level::INFO
 }
 
 /// Begins to collect metrics.
@@ -91,6 +101,12 @@ fn describe() {
     describe_gauge!("urna_result_watchers", "Browsers that watch");
     describe_counter!("urna_result_updates_total", "Views drawn for watchers");
     describe_counter!("urna_result_events_sent_total", "Events sent to watchers");
+    describe_counter!("urna_round_changes_total", "Versions of rounds said, by what changed");
+    describe_counter!("urna_login_attempts_total", "Sign-ins by what became of them");
+    describe_histogram!("urna_login_hash_seconds", Unit::Seconds, "The work of hashing one password");
+    describe_counter!("urna_session_opened_total", "Sessions opened");
+    describe_counter!("urna_session_ended_total", "Sessions ended before their time, by why");
+    describe_counter!("urna_web_limited_total", "Requests that came too often, by the limit");
     describe_counter!("urna_web_responses_total", "Responses by class of status");
     describe_histogram!("urna_web_response_seconds", Unit::Seconds, "From a request to its response");
 }

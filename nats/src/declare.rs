@@ -51,7 +51,9 @@ impl Bus {
                 Err(fault) if is_there_already(&fault.kind()) => Ok(()),
                 made => made.map(|_| ()),
             },
-            Retention::PerSubject(_) => self.jetstream.create_or_update_stream(config).await.map(|_| ()),
+            Retention::PerSubject(_) | Retention::Age(_) => {
+                self.jetstream.create_or_update_stream(config).await.map(|_| ())
+            }
         };
         made.map_err(|cause| Unavailable::new(format!("declare the stream {}", stream.name), cause))
     }
@@ -140,5 +142,6 @@ fn config(stream: &Stream, replicas: usize) -> Config {
         Retention::PerSubject(newest) => {
             Config { discard: DiscardPolicy::Old, max_messages_per_subject: newest, ..common }
         }
+        Retention::Age(age) => Config { discard: DiscardPolicy::Old, max_age: age, ..common },
     }
 }

@@ -20,6 +20,9 @@ pub enum StartAt {
     Sequence(u64),
     /// With the newest message of every subject.
     NewestPerSubject,
+    /// Behind whatever lies there when it first reaches the stream. Its first batch, which may be empty, says that
+    /// from then on it misses nothing.
+    New,
 }
 
 /// Reads a stream in order, each message once, for as long as it is asked to.
@@ -110,6 +113,12 @@ impl Follower {
         let deliver_policy = match self.start {
             StartAt::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
             StartAt::NewestPerSubject => DeliverPolicy::LastPerSubject,
+            StartAt::New => {
+                let start_sequence = self.bus.last_sequence(&self.stream).await? + 1;
+                // Kept, so that nothing is passed over when the connection breaks before the first message.
+                self.start = StartAt::Sequence(start_sequence);
+                DeliverPolicy::ByStartSequence { start_sequence }
+            }
         };
         let config = pull::Config {
             deliver_policy,

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use crate::{
-    BallotsCast, Heard, MessageBuried, RoundChanged, RoundSealed, Said, TallyCounted, VoteMessage,
-    VoterKeyMade,
+    BallotsCast, Heard, LoginMessage, MessageBuried, RoundChanged, RoundSealed, Said, SessionMessage,
+    TallyCounted, VoteMessage, VoterKeyMade,
 };
 use serde::Serialize;
 
@@ -24,6 +24,7 @@ fn same_json(message: &impl Serialize, golden: &str) {
 fn what_was_once_said_can_always_be_heard() {
     holds::<RoundChanged>("round.demo", include_str!("../golden/round.changed.json"));
     holds::<RoundChanged>("round.demo", include_str!("../golden/round.closing.json"));
+    holds::<RoundChanged>("round.board", include_str!("../golden/round.edited.json"));
     holds::<VoterKeyMade>("key.demo", include_str!("../golden/key.made.json"));
     holds::<TallyCounted>("tally.demo.counted", include_str!("../golden/tally.counted.json"));
     holds::<MessageBuried>("dead.tally.VOTES-demo", include_str!("../golden/dead.buried.json"));
@@ -44,6 +45,49 @@ fn a_log_holds_blocks_and_a_seal() {
     };
     assert_eq!(RoundSealed::subject(&seal), "vote.demo.sealed");
     same_json(&seal, golden);
+}
+
+fn says(message: &impl Said, subject: &str, golden: &str) {
+    assert_eq!(message.subject(), subject);
+    same_json(message, golden);
+}
+
+#[test]
+fn an_account_is_spoken_of_in_five_ways() {
+    let of = |what: &str| format!("login.6f9619ff-8b86-4d01-b42d-00cf4fc964ff.{what}");
+    let golden = [
+        ("registered", include_str!("../golden/login.registered.json")),
+        ("proved", include_str!("../golden/login.proved.json")),
+        ("refused", include_str!("../golden/login.refused.json")),
+        ("changed", include_str!("../golden/login.changed.json")),
+        ("secured", include_str!("../golden/login.secured.json")),
+    ];
+    for (what, golden) in golden {
+        let subject = of(what);
+        match LoginMessage::hear(&subject, golden.as_bytes()).expect("an old message is heard") {
+            LoginMessage::Registered(it) => says(&it, &subject, golden),
+            LoginMessage::Proved(it) => says(&it, &subject, golden),
+            LoginMessage::Refused(it) => says(&it, &subject, golden),
+            LoginMessage::Changed(it) => says(&it, &subject, golden),
+            LoginMessage::Secured(it) => says(&it, &subject, golden),
+        }
+    }
+    let refused = include_str!("../golden/login.refused.json").as_bytes();
+    assert!(LoginMessage::hear("login.67e55044-10b1-426f-9247-bb680e5fe0c8.refused", refused).is_err());
+}
+
+#[test]
+fn a_session_opens_and_ends() {
+    let of = |what: &str| format!("session.67e55044-10b1-426f-9247-bb680e5fe0c8.{what}");
+    let opened = include_str!("../golden/session.opened.json");
+    let ended = include_str!("../golden/session.ended.json");
+    for (what, golden) in [("opened", opened), ("ended", ended)] {
+        match SessionMessage::hear(&of(what), golden.as_bytes()).expect("an old message is heard") {
+            SessionMessage::Opened(it) => says(&it, &of(what), golden),
+            SessionMessage::Ended(it) => says(&it, &of(what), golden),
+        }
+    }
+    assert!(SessionMessage::hear("session.demo.ended", ended.as_bytes()).is_err());
 }
 
 #[test]

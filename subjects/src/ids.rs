@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 /// The longest a slug may be, in characters.
@@ -49,8 +49,8 @@ fn slug_of(text: &str) -> String {
 macro_rules! slug {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(Box<str>);
 
         impl $name {
@@ -75,9 +75,9 @@ macro_rules! slug {
             }
         }
 
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0.into()
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
             }
         }
 
@@ -101,6 +101,28 @@ slug! {
     RoundId
 }
 
+impl RoundId {
+    /// Makes an identifier from a title: `Who sits on the board?` becomes `who-sits-on-the-board`; a title without a
+    /// letter or digit of ASCII becomes `round`. Another round may have it.
+    pub fn from_title(title: &str) -> Self {
+        let slug = slug_of(title);
+        Self(if slug.is_empty() { "round".into() } else { slug.into() })
+    }
+
+    /// The same with `suffix` behind it, for when it is taken.
+    ///
+    /// # Errors
+    /// [`MalformedId::Slug`] when the suffix is none of a slug, or leaves no room for a name.
+    pub fn with_suffix(&self, suffix: &str) -> Result<Self, MalformedId> {
+        let room = SLUG_MAX.saturating_sub(suffix.len() + 1);
+        if room == 0 {
+            return Err(MalformedId::Slug);
+        }
+        let name = &self.0[..room.min(self.0.len())];
+        Self::parse(&format!("{}-{suffix}", name.trim_end_matches('-')))
+    }
+}
+
 slug! {
     /// Names an option within its round: a slug.
     OptionId
@@ -113,60 +135,97 @@ impl OptionId {
     pub fn from_labels(labels: &[String]) -> Vec<OptionId> {
         let mut ids: Vec<OptionId> = Vec::with_capacity(labels.len());
         for (index, label) in labels.iter().enumerate() {
-            let mut slug = slug_of(label);
-            if slug.is_empty() {
-                slug = "option".to_owned();
-            }
-            let mut unique = slug.clone();
-            let mut number = index + 1;
-            while unique == "option" || ids.iter().any(|taken| taken.as_str() == unique) {
-                slug.truncate(SLUG_MAX - "-99999".len());
-                unique = format!("{slug}-{number}");
-                number += 1;
-            }
-            ids.push(OptionId(unique.into()));
+            ids.push(Self::from_label(label, index + 1, &ids));
         }
         ids
     }
-}
 
-/// Names one ballot: a random UUID, chosen by whoever casts it, so that a retry is known for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BallotId(Uuid);
-
-impl BallotId {
-    /// A new, random identifier.
-    #[expect(clippy::disallowed_methods, reason = "this is the id type")]
-    pub fn random() -> Self {
-        Self(Uuid::new_v4())
-    }
-
-    /// Takes a UUID in any of its usual forms.
-    ///
-    /// # Errors
-    /// [`MalformedId::Uuid`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, MalformedId> {
-        Uuid::try_parse(text).map(Self).map_err(|_| MalformedId::Uuid)
+    /// Makes the identifier of one label, in the same way: `place` counts from 1, and none that is `taken` is made.
+    pub fn from_label(label: &str, place: usize, taken: &[OptionId]) -> OptionId {
+        let mut slug = slug_of(label);
+        if slug.is_empty() {
+            slug = "option".to_owned();
+        }
+        let mut unique = slug.clone();
+        let mut number = place;
+        while unique == "option" || taken.iter().any(|taken| taken.as_str() == unique) {
+            slug.truncate(SLUG_MAX - "-99999".len());
+            unique = format!("{slug}-{number}");
+            number += 1;
+        }
+        OptionId(unique.into())
     }
 }
 
-impl fmt::Display for BallotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new, random identifier.
+            #[expect(clippy::disallowed_methods, reason = "this is the id type")]
+            pub fn random() -> Self {
+                Self(Uuid::new_v4())
+            }
+
+            /// Takes a UUID in any of its usual forms.
+            ///
+            /// # Errors
+            /// [`MalformedId::Uuid`] for anything else.
+            pub fn parse(text: &str) -> Result<Self, MalformedId> {
+                Uuid::try_parse(text).map(Self).map_err(|_| MalformedId::Uuid)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MalformedId;
+            fn from_str(text: &str) -> Result<Self, MalformedId> {
+                Self::parse(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+random_id! {
+    /// Names one ballot: a random UUID, chosen by whoever casts it, so that a retry is known for one.
+    BallotId
+}
+
+random_id! {
+    /// Names an account: a random UUID, also a token of subjects.
+    UserId
+}
+
+random_id! {
+    /// Names a session: a random UUID, also a token of subjects. It is a name and no secret: what opens a session is
+    /// a signed token.
+    SessionId
 }
 
 /// A ballot's voter: the first 128 bits of HMAC-SHA256(the round's voter key, identity). Written as 32
 /// hexadecimal digits. Says nothing about the person to whoever does not hold the key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Voter([u8; 16]);
 
 impl Voter {
     /// The voter of these 128 bits.
     pub const fn from_bytes(bits: [u8; 16]) -> Self {
         Self(bits)
+    }
+
+    /// The 128 bits.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 }
 
@@ -190,9 +249,9 @@ impl TryFrom<String> for Voter {
     }
 }
 
-impl From<Voter> for String {
-    fn from(voter: Voter) -> String {
-        voter.to_string()
+impl Serialize for Voter {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 
@@ -294,6 +353,19 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), labels.len());
+    }
+
+    #[test]
+    fn a_round_can_be_named_by_its_title() {
+        let named = |title: &str| RoundId::from_title(title);
+        assert_eq!(named(" Who sits on the board? ").as_str(), "who-sits-on-the-board");
+        assert_eq!(named("🐪 أي").as_str(), "round");
+        assert_eq!(named("Board").with_suffix("k3x").unwrap().as_str(), "board-k3x");
+        let long = named(&"x".repeat(200));
+        assert_eq!(long.as_str().len(), SLUG_MAX);
+        assert!(long.with_suffix("k3x").unwrap().as_str().ends_with("xxx-k3x"));
+        assert!(long.with_suffix("K").is_err());
+        assert!(long.with_suffix(&"x".repeat(SLUG_MAX)).is_err());
     }
 
     #[test]

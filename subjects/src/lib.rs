@@ -1,27 +1,37 @@
 //! The words: every message, every subject, every stream and every identifier. Data only.
 //!
 //! - [`ids`] identifiers, impossible to hold in a wrong form
-//! - [`round`], [`ballot`], [`tally`], [`dead`] one file for each kind of message
+//! - [`email`] addresses of people, and which of them may vote
+//! - [`login`], [`session`], [`round`], [`ballot`], [`tally`], [`dead`] one file for each kind of message
 //! - [`stream`] where messages are kept, and who reads them under which durable name
 //!
 //! Payloads are JSON. What was once said can always be heard: `golden/` holds one file per message.
 
 pub mod ballot;
 pub mod dead;
+pub mod email;
 #[cfg(test)]
 mod golden;
 pub mod ids;
+pub mod login;
 pub mod message;
 pub mod round;
+pub mod session;
 pub mod stream;
 pub mod tally;
 mod timestamp;
 
 pub use ballot::{BallotsCast, CastBallot, Choice, Place, Replaced, RoundSealed, VoteMessage};
 pub use dead::MessageBuried;
-pub use ids::{BallotId, MalformedId, MessageId, OptionId, RoundId, Voter, VoterKey};
+pub use email::{Email, EmailRule, MalformedEmail};
+pub use ids::{BallotId, MalformedId, MessageId, OptionId, RoundId, SessionId, UserId, Voter, VoterKey};
+pub use login::{
+    LoginChanged, LoginMessage, LoginProved, LoginRefused, LoginRegistered, LoginSecured, Origin, Person,
+    Role,
+};
 pub use message::{Heard, Said, Unreadable};
 pub use round::{Change, Method, Policy, Round, RoundChanged, RoundOption, RoundState, VoterKeyMade};
+pub use session::{SessionEnded, SessionMessage, SessionOpened, WhyEnded};
 pub use stream::{Durable, Retention, Stream};
 pub use tally::{Ledger, TallyCounted};
 pub use timestamp::{MalformedTimestamp, Timestamp};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Heard, Said, Unreadable, from_json};
-use crate::{OptionId, RoundId, Timestamp, VoterKey};
+use crate::{EmailRule, OptionId, RoundId, Timestamp, UserId, VoterKey};
 
 /// `round.<round>`: the whole round as it now is, and what changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct RoundChanged {
 pub enum Change {
     /// It came to be, as a draft or already open.
     Made,
+    /// Its organiser wrote something else in it.
+    Edited,
     /// Ballots are accepted from now on.
     Opened,
     /// No ballot is accepted any more.
@@ -35,19 +37,43 @@ pub struct Round {
     pub id: RoundId,
     /// The question, as people read it.
     pub title: String,
+    /// What else there is to know before one votes; may be empty, may have several lines.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Whose round it is; nobody's when the settings made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
     /// What can be chosen, in the order shown.
     pub options: Vec<RoundOption>,
     /// How a choice is made and counted.
     pub method: Method,
     /// Who may vote.
     pub policy: Policy,
+    /// Whether programs may vote for whom they like, by `X-Voter-Id`. Only where anyone may vote.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub programs: bool,
+    /// The addresses to which the policy `account` is limited; all when there are none. Names people: for the
+    /// organiser's eyes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<EmailRule>,
     /// Whether a voter may replace a ballot by another until the round closes.
     pub changeable: bool,
     /// Where it stands.
     pub state: RoundState,
+    /// When it opens by itself; by hand only when it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<Timestamp>,
     /// When it closes by itself; by hand only when it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<Timestamp>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(it: &bool) -> bool {
+    *it
 }
 
 /// One thing that can be chosen.
@@ -71,9 +97,12 @@ pub enum Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// Every browser, known by its signed cookie, and every program, known by the `X-Voter-Id` it sends.
-    /// One browser, one vote; a person with two browsers can vote twice.
+    /// Every browser, known by its signed cookie. One browser, one vote; a person with two browsers can vote twice.
     Anyone,
+    /// Whoever has an invite: a signed one-time code. One invite, one vote, whoever holds it.
+    Invited,
+    /// Whoever has an account, or those whose address the round admits. One account, one vote.
+    Account,
 }
 
 /// Where a round stands.

@@ -1,8 +1,10 @@
 //! Where messages are kept, and under which durable names they are read. Declared as data; `nats` applies it.
 
+use std::time::Duration;
+
 use crate::RoundId;
 
-/// A JetStream stream. All are file storage with limits retention and no age.
+/// A JetStream stream. All are file storage with limits retention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// Its name.
@@ -20,6 +22,8 @@ pub enum Retention {
     Everything,
     /// All but the newest so many messages of each subject.
     PerSubject(i64),
+    /// What is older than this.
+    Age(Duration),
 }
 
 /// A durable consumer: a reader whose place the server remembers.
@@ -34,7 +38,22 @@ pub struct Durable {
 /// How many versions of each round are kept.
 const ROUND_VERSIONS: i64 = 64;
 
+/// How long it is known who registered, proved who they are, and failed to.
+const LOGINS_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How long it is known which sessions were opened and have ended: longer than any of them lasts.
+const SESSIONS_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 impl Stream {
+    /// What is said of accounts: `login.<user>.…`.
+    pub fn logins() -> Self {
+        Self::keep("LOGINS", "login.*.*", Retention::Age(LOGINS_AGE))
+    }
+
+    /// Where people are and were signed in: `session.<session>.…`.
+    pub fn sessions() -> Self {
+        Self::keep("SESSIONS", "session.*.*", Retention::Age(SESSIONS_AGE))
+    }
+
     /// Every round's versions: `round.<round>`.
     pub fn rounds() -> Self {
         Self::keep("ROUNDS", "round.*", Retention::PerSubject(ROUND_VERSIONS))
@@ -66,8 +85,8 @@ impl Stream {
     }
 
     /// The streams that are there from the first start on. Those of rounds come with their rounds.
-    pub fn standing() -> [Self; 4] {
-        [Self::rounds(), Self::keys(), Self::tallies(), Self::dead()]
+    pub fn standing() -> [Self; 6] {
+        [Self::logins(), Self::sessions(), Self::rounds(), Self::keys(), Self::tallies(), Self::dead()]
     }
 
     fn keep(name: &str, subject: &str, retention: Retention) -> Self {
@@ -79,6 +98,11 @@ impl Durable {
     /// The reader that counts one round.
     pub fn tally(round: &RoundId) -> Self {
         Self { name: "tally", stream: Stream::votes(round).name }
+    }
+
+    /// The reader that opens and ends sessions.
+    pub fn session() -> Self {
+        Self { name: "session", stream: Stream::logins().name }
     }
 
     /// The reader that keeps the rounds' copy in Postgres.

@@ -33,10 +33,17 @@ fn build() -> TeraResult<Tera> {
     tera.add_raw_templates([
         ("layout.html", include_str!("../pages/layout.html")),
         ("parts.html", include_str!("../pages/parts.html")),
+        ("forms.html", include_str!("../pages/forms.html")),
         ("home.html", include_str!("../pages/home.html")),
         ("vote.html", include_str!("../pages/vote.html")),
         ("result.html", include_str!("../pages/result.html")),
+        ("invites.html", include_str!("../pages/invites.html")),
         ("error.html", include_str!("../pages/error.html")),
+        ("login.html", include_str!("../pages/login.html")),
+        ("register.html", include_str!("../pages/register.html")),
+        ("account.html", include_str!("../pages/account.html")),
+        ("users.html", include_str!("../pages/users.html")),
+        ("sessions.html", include_str!("../pages/sessions.html")),
     ])?;
     Ok(tera)
 }

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
+use crate::Visitor;
 use crate::draw::{RenderError, draw};
 
 /// What a person sees instead of the page they asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorPage {
+    /// Who looks at it; nobody when that was not asked.
+    pub visitor: Visitor,
     /// The HTTP status.
     pub status: u16,
     /// What it is, in a few words.
@@ -37,6 +40,7 @@ impl ErrorPage {
     /// Pages as they may occur, the awkward ones included.
     pub fn samples() -> Vec<Self> {
         let not_found = Self {
+            visitor: Visitor::default(),
             status: 404,
             title: "No such round".to_owned(),
             detail: "There is no round called “<script>alert(1)</script>”.".to_owned(),
@@ -44,6 +48,7 @@ impl ErrorPage {
             request_id: None,
         };
         let broken = Self {
+            visitor: Visitor::default(),
             status: 500,
             title: "Something went wrong".to_owned(),
             detail: "It is our fault, not yours. Nothing was accepted.".to_owned(),

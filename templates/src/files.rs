@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
     vec![
         StaticFile::new("urna.css", "text/css; charset=utf-8", include_bytes!("../static/urna.css")),
+        StaticFile::new("invites.css", "text/css; charset=utf-8", include_bytes!("../static/invites.css")),
         StaticFile::new("vote.js", "text/javascript; charset=utf-8", include_bytes!("../static/vote.js")),
         StaticFile::new("result.js", "text/javascript; charset=utf-8", include_bytes!("../static/result.js")),
         StaticFile::new("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),

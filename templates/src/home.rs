@@ -1,14 +1,17 @@
 //! The home page: which rounds there are.
 
 use serde::Serialize;
-use subjects::RoundState;
+use subjects::{Role, RoundState};
 
+use crate::Visitor;
 use crate::draw::{RenderError, draw};
 use crate::round::RoundHead;
 
 /// The list of rounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HomePage {
+    /// Who looks at it.
+    pub visitor: Visitor,
     /// In the order they are to be shown.
     pub rounds: Vec<RoundCard>,
 }
@@ -37,7 +40,11 @@ impl HomePage {
             RoundCard::of(RoundHead::hostile_sample(RoundState::Draft)),
             RoundCard::of(RoundHead::sample(RoundState::Closed)),
         ];
-        vec![Self { rounds }, Self { rounds: Vec::new() }]
+        vec![
+            Self { visitor: Visitor::hostile_sample(), rounds: rounds.clone() },
+            Self { visitor: Visitor::sample(Role::Organiser), rounds },
+            Self { visitor: Visitor::default(), rounds: Vec::new() },
+        ]
     }
 }
 

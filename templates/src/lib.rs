@@ -4,21 +4,38 @@
 //!
 //! Promise: every sample of every page is drawn whole, with what people wrote in it escaped.
 
+mod account;
 mod draw;
 mod error;
 mod files;
+mod form;
 mod home;
+mod invites;
+mod ladder;
+mod qr;
 mod result;
 mod round;
+mod sessions;
+mod sign_in;
+mod users;
+mod visitor;
 mod vote;
 
+pub use account::{AccountPage, Saved};
 pub use draw::RenderError;
 pub use error::{ErrorPage, Link};
 pub use files::{StaticFile, static_files};
+pub use form::FormField;
 pub use home::{HomePage, RoundCard};
+pub use invites::{InviteCard, InvitesPage};
+pub use ladder::ladder_words;
 pub use result::{Counting, ResultLine, ResultPage};
 pub use round::RoundHead;
-pub use vote::{VoteOption, VotePage};
+pub use sessions::{Moment, SessionLine, SessionsPage};
+pub use sign_in::{LoginPage, RegisterPage};
+pub use users::{UserLine, UsersPage};
+pub use visitor::Visitor;
+pub use vote::{Gate, VoteOption, VotePage};
 
 #[cfg(test)]
 mod tests {
@@ -32,7 +49,13 @@ mod tests {
         pages.extend(HomePage::samples().iter().map(HomePage::render));
         pages.extend(VotePage::samples().iter().map(VotePage::render));
         pages.extend(ResultPage::samples().iter().map(ResultPage::render));
+        pages.extend(InvitesPage::samples().iter().map(InvitesPage::render));
         pages.extend(ErrorPage::samples().iter().map(ErrorPage::render));
+        pages.extend(LoginPage::samples().iter().map(LoginPage::render));
+        pages.extend(RegisterPage::samples().iter().map(RegisterPage::render));
+        pages.extend(AccountPage::samples().iter().map(AccountPage::render));
+        pages.extend(UsersPage::samples().iter().map(UsersPage::render));
+        pages.extend(SessionsPage::samples().iter().map(SessionsPage::render));
 
         for page in pages {
             let html = page.expect("a sample can be drawn");

@@ -1,16 +1,21 @@
 //! The result page: the bars for the room, the same numbers as a table, and the ledger.
 
 use serde::Serialize;
-use subjects::{Ledger, RoundState};
+use subjects::{Ledger, Policy, RoundState};
 
 use crate::draw::{RenderError, draw};
 use crate::round::{RoundHead, hostile_labels};
+use crate::{Visitor, ladder_words};
 
 /// The result of one round, as far as it is counted. `result.js` keeps it current.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResultPage {
+    /// Who looks at it.
+    pub visitor: Visitor,
     /// What is being voted on.
     pub round: RoundHead,
+    /// Who may vote, in plain words.
+    pub policy_words: String,
     /// In the order they are to be shown, which stays the same while the counts move.
     pub lines: Vec<ResultLine>,
     /// Votes counted for all options together.
@@ -100,7 +105,9 @@ impl ResultPage {
             share: (votes as f64 * 1000.0 / total.max(1) as f64).round() / 10.0,
         };
         Self {
+            visitor: Visitor::default(),
             round,
+            policy_words: ladder_words(Policy::Anyone, true, false),
             lines: lines.into_iter().enumerate().map(line).collect(),
             total,
             sequence: total / 2,

@@ -49,6 +49,7 @@ function draw(result) {
   document.getElementById("final").hidden = !result.final;
   document.getElementById("waiting").hidden = result.counting !== "waiting";
   document.getElementById("join").hidden = result.state !== "open";
+  setText(document.getElementById("policy"), result.policy_words);
   drawLines(result.lines);
   drawCount("total", result.total);
   setText(document.getElementById("total-unit"), unit(result.total));

@@ -52,7 +52,9 @@ async function cast(option) {
 }
 
 async function deliver({ option, ballot }) {
-  const body = JSON.stringify({ round: form.dataset.round, choice: [option], ballot });
+  // Without an invite there is no such field, and JSON leaves `undefined` out.
+  const invite = form.elements.invite?.value;
+  const body = JSON.stringify({ round: form.dataset.round, choice: [option], ballot, invite });
   for (let attempt = 1; ; attempt += 1) {
     const answer = await post(body);
     const known = answer.accepted || answer.refusal;

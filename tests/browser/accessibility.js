@@ -18,7 +18,7 @@ for (const heading of all("h1, h2, h3, h4")) {
   demand(heading.tagName[1] - level <= 1, `a heading skips a level: ${heading.textContent}`);
   level = Number(heading.tagName[1]);
 }
-for (const input of all("input:not([type=hidden]), select, textarea")) {
+for (const input of all("input:not([type=hidden], [hidden]), select, textarea")) {
   demand(input.labels.length > 0 && named(input.labels[0]), `an input has no label: ${input.outerHTML}`);
 }
 for (const group of all("fieldset")) {
@@ -28,7 +28,8 @@ for (const element of all("a, button")) {
   demand(named(element), `nobody knows what this does: ${element.outerHTML}`);
 }
 for (const image of all("img, svg")) {
-  demand(image.alt !== undefined || image.ariaHidden === "true", `an image says nothing: ${image.outerHTML}`);
+  const says = image.hasAttribute("alt") || image.ariaLabel;
+  demand(says || image.ariaHidden === "true", `an image says nothing: ${image.outerHTML}`);
 }
 for (const table of all("table")) {
   demand(table.caption?.textContent.trim(), "a table has no caption");
@@ -38,7 +39,7 @@ for (const table of all("table")) {
 for (const head of all("th")) {
   demand(head.scope, `a head of a table has no scope: ${head.outerHTML}`);
 }
-// Only what went wrong with one's own vote may interrupt.
+// Only what went wrong with what one has sent oneself may interrupt.
 for (const live of all("[aria-live=assertive], [role=alert]")) {
   demand(live.id === "problem", `this interrupts: ${live.outerHTML}`);
 }

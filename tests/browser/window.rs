@@ -121,6 +121,14 @@ impl Window {
         element.click().await.unwrap_or_else(|fault| panic!("{selector} cannot be clicked: {fault}"));
     }
 
+    /// Writes a text into a field, in place of what is there.
+    pub async fn types(&self, selector: &str, text: &str) {
+        let field = self.client.find(By::Css(selector)).await;
+        let field = field.unwrap_or_else(|fault| panic!("there is no {selector}: {fault}"));
+        field.clear().await.unwrap_or_else(|fault| panic!("{selector} cannot be cleared: {fault}"));
+        field.send_keys(text).await.unwrap_or_else(|fault| panic!("{selector} takes no text: {fault}"));
+    }
+
     /// Clicks on a link.
     pub async fn follows(&self, words: &str) {
         let link = self.client.find(By::LinkText(words)).await;

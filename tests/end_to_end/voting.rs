@@ -79,6 +79,8 @@ async fn bad_input_gets_a_clear_error_and_the_process_goes_on() {
     let ann = world.voter();
     let long = "x".repeat(65);
     let json = |value: Value| value.to_string();
+    let csrf = ann.looks_at("/vote/demo").await.csrf().expect("the page has a form");
+    let form = |fields: &str| format!("csrf={csrf}&{fields}");
     let cases = [
         (json(json!({ "round": "nope", "choice": ["cats"] })), JSON, 404, "/rounds lists"),
         (json(json!({ "round": "demo", "choice": ["birds"] })), JSON, 422, "Choice names an option"),
@@ -105,9 +107,9 @@ async fn bad_input_gets_a_clear_error_and_the_process_goes_on() {
         (json(json!(["demo", "cats"])), JSON, 400, "must be an object"),
         ("{\"round\": \"demo\", ".into(), JSON, 400, "not JSON"),
         (String::new(), JSON, 400, "not JSON"),
-        ("round=demo".into(), FORM, 422, "exactly one"),
-        ("round=demo&choice=birds".into(), FORM, 422, "Choice names an option"),
-        ("round=demo&choice=cats&colour=red".into(), FORM, 422, "not a field of a ballot"),
+        (form("round=demo"), FORM, 422, "exactly one"),
+        (form("round=demo&choice=birds"), FORM, 422, "Choice names an option"),
+        (form("round=demo&choice=cats&colour=red"), FORM, 422, "not a field of this form"),
         ("demo,cats".into(), "text/csv", 415, "application/json"),
         (format!("{{\"round\": \"{}\"}}", "x".repeat(65 * 1024)), JSON, 413, "65536 bytes"),
     ];
@@ -118,12 +120,19 @@ async fn bad_input_gets_a_clear_error_and_the_process_goes_on() {
         assert_eq!(answer.body["status"], status, "{case}");
         assert!(answer.body["detail"].as_str().is_some_and(|detail| detail.contains(says)), "{case}");
     }
+    assert!(ann.votes("cats").await.is_accepted());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_address_that_leads_nowhere_says_so() {
+    let world = World::with_urna().await;
+    let ann = world.voter();
     for path in
         ["/vote/nope", "/result/nope", "/rounds/nope", "/rounds/nope/results", "/rounds/nope/events", "/x"]
     {
         assert_eq!(ann.asks(path).await.status, 404, "{path}");
     }
-    assert!(ann.votes("cats").await.is_accepted());
     world.close().await;
 }
 
@@ -146,10 +155,14 @@ async fn a_forged_or_truncated_cookie_is_refused_and_replaced() {
 #[tokio::test]
 async fn a_form_that_was_filled_in_wrongly_is_shown_again_with_what_is_wrong() {
     let world = World::with_urna().await;
-    let (status, page) = world.voter().submits_wrongly("round=demo").await;
+    let submits = async |fields: &[(&str, &str)]| {
+        let page = world.voter().fills_in("/vote/demo", "/vote", fields).await;
+        (page.status, page.html)
+    };
+    let (status, page) = submits(&[("round", "demo")]).await;
     assert_eq!(status, 422);
     assert!(page.contains("Choice must name exactly one option") && page.contains("id=\"ballot\""), "{page}");
-    let (status, page) = world.voter().submits_wrongly("round=nope&choice=cats").await;
+    let (status, page) = submits(&[("round", "nope"), ("choice", "cats")]).await;
     assert_eq!(status, 404);
     assert!(page.contains("no round of this name"), "{page}");
     world.close().await;

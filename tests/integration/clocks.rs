@@ -7,7 +7,6 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
 use nats::{Bus, BusSettings, Clock};
-use secrecy::SecretString;
 use sqlx::postgres::PgPoolOptions;
 use subjects::{Stream, Timestamp};
 use tests::{World, audit, eventually};
@@ -50,7 +49,8 @@ async fn connect(world: &World) -> Bus {
 /// The actor round, with this clock, and its demonstration round that closes at its time.
 async fn start_round(world: &World, bus: &Bus, clock: Clock, stop: &CancellationToken) -> round::Handle {
     let pool = PgPoolOptions::new().connect_lazy(&world.database_url()).expect("an address");
-    let given = round::Given { bus: bus.clone(), clock, pool, stop: stop.clone() };
+    let edge = world.edge(&clock);
+    let given = round::Given { bus: bus.clone(), clock, pool, edge, stop: stop.clone() };
     let handle = round::start(&given);
     let labels = ["Cats".to_owned(), "Dogs".to_owned()];
     let demonstration = round::rules::demonstration("Cats or dogs?", &labels, Some(moment(CLOSES_AT)));
@@ -58,14 +58,13 @@ async fn start_round(world: &World, bus: &Bus, clock: Clock, stop: &Cancellation
     handle
 }
 
-async fn start_vote(bus: &Bus, clock: Clock, stop: &CancellationToken) -> Vote {
-    let secret = SecretString::from("only-for-tests-only-for-tests-only-for-tests");
-    let cookies = ::web::VoterCookies::new(secret, false);
-    let given = vote::Given { bus: bus.clone(), clock, cookies, waiting_max: 100, stop: stop.clone() };
+async fn start_vote(world: &World, bus: &Bus, clock: Clock, stop: &CancellationToken) -> Vote {
+    let edge = world.edge(&clock);
+    let given = vote::Given { bus: bus.clone(), clock, edge, waiting_max: 100, stop: stop.clone() };
     let vote = vote::start(given, actix::Arbiter::current());
     eventually("the box is open", || async {
         let id = subjects::RoundId::parse("demo").ok()?;
-        vote.open_box(&id)?.send(vote::Observe).await.ok()?.caught_up.then_some(())
+        vote.open_box(&id)?.observe().await?.caught_up.then_some(())
     })
     .await;
     vote
@@ -92,7 +91,7 @@ async fn nothing_follows_the_seal_however_slow_a_clock_is() {
     let (bus, stop) = (connect(&world).await, CancellationToken::new());
     let (organisers, slow) = (Hands::at(CLOSES_AT - 1_000), Hands::at(CLOSES_AT - 3_600_000));
     let _round = start_round(&world, &bus, organisers.clock(), &stop).await;
-    let vote = start_vote(&bus, slow.clock(), &stop).await;
+    let vote = start_vote(&world, &bus, slow.clock(), &stop).await;
     assert_eq!(votes(&vote, "in-time").await, StatusCode::CREATED);
 
     // It jumps: the round closes at once. The other clock is an hour behind, and stays there.
@@ -114,7 +113,7 @@ async fn a_clock_that_is_fast_refuses_early_and_harms_nothing() {
     let (bus, stop) = (connect(&world).await, CancellationToken::new());
     let (organisers, fast) = (Hands::at(CLOSES_AT - 60_000), Hands::at(CLOSES_AT + 60_000));
     let _round = start_round(&world, &bus, organisers.clock(), &stop).await;
-    let vote = start_vote(&bus, fast.clock(), &stop).await;
+    let vote = start_vote(&world, &bus, fast.clock(), &stop).await;
     assert_eq!(votes(&vote, "ann").await, StatusCode::CONFLICT);
     fast.set(CLOSES_AT - 60_000);
     assert_eq!(votes(&vote, "ann").await, StatusCode::CREATED, "set right, it goes on");

@@ -8,20 +8,22 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use serde_json::Value;
 use sqlx::{PgPool, Row};
 
 use crate::{World, eventually};
 
-/// The round that is audited.
-const ROUND: &str = "demo";
+/// The demonstration round.
+const DEMO: &str = "demo";
 /// How long the next message of a log may take.
 const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the log says.
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
+    /// The round.
+    pub round: String,
     /// Votes per option.
     pub votes: BTreeMap<String, i64>,
     /// Ballots in the log.
@@ -74,22 +76,36 @@ pub struct Scoreboard {
 
 /// Reads the log of the demonstration round from its start, and finds nothing that must not be.
 pub async fn audit(world: &World) -> Audit {
-    let audit = eventually("the log is read to its end", || async { recount(world).await.ok() }).await;
+    audit_of(world, DEMO).await
+}
+
+/// Reads the log of a round from its start, and finds nothing that must not be.
+pub async fn audit_of(world: &World, round: &str) -> Audit {
+    let audit = eventually("the log is read to its end", || async { recount(world, round).await.ok() }).await;
     assert!(audit.faults.is_empty(), "{:#?}", audit.faults);
     audit
 }
 
-/// Reads the log of the demonstration round from its start.
+/// The rounds that have a log.
+///
+/// # Errors
+/// When the nats-server does not answer.
+pub async fn rounds(world: &World) -> anyhow::Result<Vec<String>> {
+    let names: Vec<String> = world.jetstream().await?.stream_names().try_collect().await?;
+    Ok(names.iter().filter_map(|name| name.strip_prefix("VOTES-")).map(str::to_owned).collect())
+}
+
+/// Reads the log of a round from its start.
 ///
 /// # Errors
 /// When the log cannot be read to its end.
-pub async fn recount(world: &World) -> anyhow::Result<Audit> {
+pub async fn recount(world: &World, round: &str) -> anyhow::Result<Audit> {
     let jetstream = world.jetstream().await.context("failed to reach the nats-server")?;
-    let stream = jetstream.get_stream(format!("VOTES-{ROUND}")).await.context("failed to find the log")?;
+    let stream = jetstream.get_stream(format!("VOTES-{round}")).await.context("failed to find the log")?;
     let last = stream.cached_info().state.last_sequence;
     let config = pull::Config { ack_policy: AckPolicy::None, ..Default::default() };
     let mut messages = stream.create_consumer(config).await?.messages().await?;
-    let mut audit = Audit::default();
+    let mut audit = Audit { round: round.to_owned(), ..Audit::default() };
     while audit.sequence < last {
         let message = tokio::time::timeout(MESSAGE_WITHIN, messages.next()).await;
         let message =
@@ -112,7 +128,7 @@ impl Audit {
             return;
         }
         let block = serde_json::from_slice::<Value>(payload).unwrap_or_default();
-        let casts = block["ballots"].as_array().filter(|_| block["round"] == ROUND);
+        let casts = block["ballots"].as_array().filter(|_| block["round"] == *self.round);
         let read = casts.and_then(|casts| casts.iter().map(Cast::of).collect::<Option<Vec<_>>>());
         let Some(casts) = read else {
             self.unreadable += 1;
@@ -162,7 +178,7 @@ impl Audit {
             return;
         }
         let counted = eventually("the whole log is counted", || async {
-            let scoreboard = Scoreboard::read(&database).await.ok()?;
+            let scoreboard = Scoreboard::read(&database, &self.round).await.ok()?;
             (scoreboard.sequence == signed(self.sequence)).then_some(scoreboard)
         })
         .await;
@@ -184,14 +200,14 @@ impl Audit {
 }
 
 impl Scoreboard {
-    /// Reads what Postgres says of the demonstration round.
+    /// Reads what Postgres says of a round.
     ///
     /// # Errors
     /// When Postgres does not answer, or has nothing about the round.
-    pub async fn read(database: &PgPool) -> Result<Self, sqlx::Error> {
-        let cursor = sqlx::query("select * from tally.cursor where round = $1").bind(ROUND);
+    pub async fn read(database: &PgPool, round: &str) -> Result<Self, sqlx::Error> {
+        let cursor = sqlx::query("select * from tally.cursor where round = $1").bind(round);
         let cursor = cursor.fetch_one(database).await?;
-        let votes = sqlx::query("select option, votes from tally.count where round = $1").bind(ROUND);
+        let votes = sqlx::query("select option, votes from tally.count where round = $1").bind(round);
         let votes = votes.fetch_all(database).await?;
         Ok(Self {
             sequence: cursor.try_get("sequence")?,

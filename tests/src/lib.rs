@@ -10,15 +10,17 @@
 mod auditor;
 mod cluster;
 pub mod drill;
+mod edge;
 mod memory;
 mod processes;
 mod proxy;
+mod servers;
 mod voter;
 mod world;
 
-pub use auditor::{Audit, Logged, Scoreboard, audit, recount};
+pub use auditor::{Audit, Logged, Scoreboard, audit, audit_of, recount, rounds};
 pub use cluster::NODES;
 pub use processes::{Process, Server, binary, free_port, program};
 pub use proxy::{Fault, Proxy};
-pub use voter::{Answer, Events, Voter};
-pub use world::{World, eventually};
+pub use voter::{Answer, Events, Page, Voter};
+pub use world::{ADMIN, ADMIN_PASSWORD, SECRET, World, eventually};

@@ -56,10 +56,14 @@ pub struct Process {
 
 impl Process {
     /// Starts a program that writes to `log`.
-    pub fn start(mut command: Command, name: &str, log: &Path) -> Self {
-        let log = File::options().create(true).append(true).open(log).expect("a log can be opened");
-        let errors = log.try_clone().expect("a log can be opened twice");
-        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+    pub fn start(command: Command, name: &str, log: &Path) -> Self {
+        Self::start_telling(command, name, log, log)
+    }
+
+    /// Starts a program that writes its errors and its log to `log`, and what is for people to `told`.
+    pub fn start_telling(mut command: Command, name: &str, log: &Path, told: &Path) -> Self {
+        let open = |path| File::options().create(true).append(true).open(path).expect("a log can be opened");
+        command.stdin(Stdio::null()).stdout(open(told)).stderr(open(log));
         let child = command.spawn().unwrap_or_else(|fault| panic!("failed to start {name}: {fault}"));
         Self { child, name: name.to_owned() }
     }
@@ -279,6 +283,8 @@ impl Server {
             "127.0.0.1",
             "--port",
             &self.port.to_string(),
+            "--save",
+            "",
             "--appendonly",
             "yes",
             "--dir",

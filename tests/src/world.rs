@@ -2,27 +2,36 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self, consumer};
-use async_nats::{ConnectOptions, ServerAddr};
-use futures_util::TryStreamExt;
 use nix::sys::signal::Signal;
-use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{Connection, PgPool};
+use reqwest::StatusCode;
 use tempfile::TempDir;
 
 use crate::processes::{Process, Server, binary, free_port};
 use crate::voter::Voter;
 
 /// How long anything that must happen may take.
-const WITHIN: Duration = Duration::from_secs(30);
-/// How long an answer to a test's own question may take, before it is asked again.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const WITHIN: Duration = Duration::from_secs(30);
 /// The secret of every process of a world.
-const SECRET: &str = "only-for-tests-only-for-tests-only-for-tests";
+pub const SECRET: &str = "only-for-tests-only-for-tests-only-for-tests";
+/// The e-mail address of a world's first admin.
+pub const ADMIN: &str = "admin@localhost";
+/// Their password.
+pub const ADMIN_PASSWORD: &str = "only for tests: the admin's";
+/// So many of everything in a minute: limits are kept, and no test reaches them that does not want to.
+const LIMIT: &str = "1000000";
+/// The limits.
+const LIMITS: [&str; 6] = [
+    "URNA_LIMIT_LOGINS_BY_ADDRESS",
+    "URNA_LIMIT_LOGINS_BY_ACCOUNT",
+    "URNA_LIMIT_REGISTRATIONS_BY_ADDRESS",
+    "URNA_LIMIT_REGISTRATIONS_BY_EMAIL",
+    "URNA_LIMIT_VOTES_BY_ADDRESS",
+    "URNA_LIMIT_VOTES_BY_VOTER",
+];
 
 /// Servers and processes of one test's own.
 pub struct World {
@@ -86,54 +95,13 @@ impl World {
         world
     }
 
-    /// Waits until both servers answer.
-    pub async fn servers_answer(&self) {
-        eventually("the nats-server answers", || async {
-            self.jetstream().await.ok()?.query_account().await.ok()
-        })
-        .await;
-        let url = self.database_url();
-        eventually("postgres answers", || async { PgConnection::connect(&url).await.ok() }).await;
-    }
-
-    /// Where NATS is: one address, or those of a cluster separated by commas.
-    pub fn nats_url(&self) -> String {
-        let addresses: Vec<String> = self.nodes().map(|node| node_url(node.port)).collect();
-        addresses.join(",")
-    }
-
-    /// Every nats-server.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Server> {
-        std::iter::once(&self.nats).chain(&self.peers)
-    }
-
-    /// Where Postgres is.
-    pub fn database_url(&self) -> String {
-        format!("postgres://urna@127.0.0.1:{}/postgres", self.postgres.port)
-    }
-
-    /// A look at JetStream that shares nothing with Urna's own.
-    pub async fn jetstream(&self) -> anyhow::Result<jetstream::Context> {
-        let up = self.nodes().filter(|node| node.is_up());
-        let addresses: Result<Vec<ServerAddr>, _> = up.map(|node| node_url(node.port).parse()).collect();
-        // A node that is paused takes connections, and says nothing on them.
-        let options = ConnectOptions::new().connection_timeout(ANSWER_WITHIN).ignore_discovered_servers();
-        let client = options.request_timeout(Some(ANSWER_WITHIN)).connect(addresses?).await?;
-        Ok(jetstream::new(client))
-    }
-
-    /// A look at Postgres.
-    pub async fn database(&self) -> PgPool {
-        let pool = PgPoolOptions::new().max_connections(2).connect(&self.database_url()).await;
-        pool.expect("postgres answers")
-    }
-
     /// Starts a process by the name of its binary, and waits until it is ready.
     pub async fn start(&mut self, name: &str) {
         self.start_as(name, name, &[]).await;
     }
 
-    /// Starts a process under another name, so that there can be two, with settings of its own.
+    /// Starts a process under another name, so that there can be two, with settings of its own. An empty one takes back
+    /// what every process of a world is given.
     pub async fn start_as(&mut self, name: &str, program: &str, settings: &[(&str, &str)]) {
         self.launch(name, program, settings);
         self.ready(name).await;
@@ -147,16 +115,26 @@ impl World {
             .env("NATS_URL", self.nats_url())
             .env("URNA_NATS_REPLICAS", self.nodes().count().to_string())
             .env("DATABASE_URL", self.database_url())
+            .env("REDIS_URL", self.redis_url())
             .env("URNA_SECRET", SECRET)
+            .env("URNA_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .envs(LIMITS.map(|limit| (limit, LIMIT)))
             .env("URNA_HTTP_ADDR", format!("127.0.0.1:{port}"))
             .env("URNA_LOG", "debug,sqlx=warn,async_nats=warn")
             .envs(settings.iter().copied());
-        let process = Process::start(command, name, &self.log_of(name));
+        for (without, _) in settings.iter().filter(|(_, value)| value.is_empty()) {
+            command.env_remove(without);
+        }
+        let process = Process::start_telling(command, name, &self.log_of(name), &self.told_by(name));
         self.processes.insert(name.to_owned(), Running { process, port });
     }
 
-    fn log_of(&self, name: &str) -> std::path::PathBuf {
+    fn log_of(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.log"))
+    }
+
+    fn told_by(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.told"))
     }
 
     /// Waits until a process can do its work: whoever serves the demonstration round has heard of it.
@@ -187,6 +165,14 @@ impl World {
     /// A person with a fresh browser, at the process `urna`.
     pub fn voter(&self) -> Voter {
         Voter::browser(&self.address("urna"))
+    }
+
+    /// The admin, signed in with a fresh browser at the process `urna`.
+    pub async fn admin(&self) -> Voter {
+        let admin = self.voter();
+        let page = admin.signs_in(ADMIN, ADMIN_PASSWORD).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+        admin
     }
 
     /// A program that votes for `id`, at a process.
@@ -224,38 +210,14 @@ impl World {
         std::fs::read_to_string(self.log_of(name)).unwrap_or_default()
     }
 
+    /// Everything that a process has told people on its standard output.
+    pub fn told(&self, name: &str) -> String {
+        std::fs::read_to_string(self.told_by(name)).unwrap_or_default()
+    }
+
     /// The folder of this world.
     pub fn folder(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Starts Postgres again, and waits until both servers answer.
-    pub async fn restart_postgres(&mut self) {
-        self.start_postgres().await;
-        self.servers_answer().await;
-    }
-
-    /// Starts Postgres again after it was killed.
-    pub(crate) async fn start_postgres(&mut self) {
-        // What a killed postmaster leaves behind keeps the next one out for a moment.
-        let begin = Instant::now();
-        loop {
-            self.postgres.start();
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            if self.postgres.is_running() {
-                break;
-            }
-            assert!(begin.elapsed() < WITHIN, "postgres does not start again");
-        }
-    }
-
-    /// Waits until no durable holds a message that is not acknowledged, or has one before it.
-    pub async fn quiet(&self) {
-        let jetstream = self.jetstream().await.expect("the nats-server answers");
-        eventually("every durable has read and acknowledged everything", || async {
-            unfinished(&jetstream).await.ok()?.is_empty().then_some(())
-        })
-        .await;
     }
 
     /// The end of a scenario whose log was made to contradict itself: no recount can agree.
@@ -263,10 +225,13 @@ impl World {
         self.is_closed = true;
     }
 
-    /// The end of a scenario: everything comes to rest, and the independent recount agrees with the scoreboard.
+    /// The end of a scenario: everything comes to rest, and the independent recount of every round agrees with the
+    /// scoreboard.
     pub async fn close(mut self) {
         self.quiet().await;
-        crate::audit(&self).await.agrees(&self).await;
+        for round in crate::rounds(&self).await.expect("the nats-server answers") {
+            crate::audit_of(&self, &round).await.agrees(&self).await;
+        }
         self.is_closed = true;
     }
 
@@ -275,34 +240,6 @@ impl World {
         self.folder.disable_cleanup(keep);
         self.is_closed = true;
     }
-}
-
-fn node_url(port: u16) -> String {
-    format!("nats://127.0.0.1:{port}")
-}
-
-/// The durables that hold a message that is not acknowledged, or have one before them, in words.
-pub(crate) async fn unfinished(jetstream: &jetstream::Context) -> anyhow::Result<Vec<String>> {
-    let mut unfinished = Vec::new();
-    let mut streams = jetstream.streams();
-    while let Some(info) = streams.try_next().await? {
-        let stream = jetstream.get_stream(&info.config.name).await?;
-        let mut consumers = stream.consumers();
-        while let Some(consumer) = consumers.try_next().await? {
-            if !is_done(&consumer) {
-                let (name, stream) = (&consumer.name, &consumer.stream_name);
-                let (before, held) = (consumer.num_pending, consumer.num_ack_pending);
-                unfinished.push(format!(
-                    "the durable {name} of {stream} has {before} messages before it and holds {held}"
-                ));
-            }
-        }
-    }
-    Ok(unfinished)
-}
-
-fn is_done(consumer: &consumer::Info) -> bool {
-    consumer.config.durable_name.is_none() || (consumer.num_pending == 0 && consumer.num_ack_pending == 0)
 }
 
 impl Drop for World {

@@ -19,12 +19,12 @@ use actix::{
 };
 use metrics::counter;
 use nats::{Bus, Latest, Renewed, TraceContext};
-use subjects::{RoundChanged, RoundId, Stream, TallyCounted};
+use subjects::{RoundChanged, RoundId, RoundState, Stream, TallyCounted};
 use templates::Counting;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use web::Check;
+use web::{Check, Edge};
 
 use crate::rules::{Shown, View};
 
@@ -42,6 +42,8 @@ const WATCHED_FOR: Duration = Duration::from_secs(60);
 pub struct Given {
     /// The connection.
     pub bus: Bus,
+    /// Tells who looks at a page.
+    pub edge: Edge,
     /// When the streams to watchers end, so that the server can stop.
     pub closing: CancellationToken,
     /// When to stop.
@@ -171,7 +173,8 @@ impl Results {
     /// Asks for the end of each watched round's log. Works however the tally and Postgres are.
     fn compare(&mut self, context: &mut Context<Self>) {
         for (id, board) in &self.boards {
-            if !board.is_watched() {
+            // A draft has no log.
+            if !board.is_watched() || board.show.borrow().view.state == RoundState::Draft {
                 continue;
             }
             let (bus, id) = (self.bus.clone(), id.clone());

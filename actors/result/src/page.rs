@@ -51,8 +51,9 @@ impl Handle {
 async fn show(results: Data<Handle>, request: HttpRequest, id: Path<String>) -> HttpResponse {
     match results.find(&id).await {
         Ok(shown) => {
+            let visitor = results.given.edge.callers.visitor(&request).await;
             let view = shown.borrow().view.clone();
-            page(&request, view.page().render())
+            page(&request, view.page(visitor).render())
         }
         Err(problem) => problem.respond(&request),
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
-use subjects::{Ledger, Round, RoundId, RoundState, TallyCounted};
-use templates::{Counting, ResultLine, ResultPage, RoundHead};
+use subjects::{Ledger, Policy, Round, RoundId, RoundState, TallyCounted};
+use templates::{Counting, ResultLine, ResultPage, RoundHead, Visitor, ladder_words};
 
 /// What watchers of one round see, ready to be sent to all of them.
 #[derive(Clone, Debug)]
@@ -29,6 +29,10 @@ pub struct View {
     pub title: String,
     /// Where the round stands.
     pub state: RoundState,
+    /// Who may vote.
+    pub policy: Policy,
+    /// The same in plain words, and how sure it is.
+    pub policy_words: String,
     /// The last sequence of the round's log that is counted.
     pub sequence: u64,
     /// The last sequence of the round's log, as far as it is known.
@@ -59,6 +63,8 @@ impl View {
             round: round.id.clone(),
             title: round.title.clone(),
             state: round.state,
+            policy: round.policy,
+            policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
             sequence: tally.map_or(0, |tally| tally.sequence),
             head: tally.map_or(0, |tally| tally.head),
             total: ledger.counted,
@@ -69,10 +75,12 @@ impl View {
         }
     }
 
-    /// The page that shows it.
-    pub fn page(&self) -> ResultPage {
+    /// The page that shows it to `visitor`.
+    pub fn page(&self, visitor: Visitor) -> ResultPage {
         ResultPage {
+            visitor,
             round: RoundHead { id: self.round.to_string(), title: self.title.clone(), state: self.state },
+            policy_words: self.policy_words.clone(),
             lines: self.lines.clone(),
             total: self.total,
             sequence: self.sequence,
@@ -102,18 +110,23 @@ fn percent(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use subjects::{Method, OptionId, Policy, RoundOption, Timestamp};
+    use subjects::{EmailRule, Method, OptionId, RoundOption, Timestamp};
 
     fn round() -> Round {
         let option = |id, label: &str| RoundOption { id: OptionId::parse(id).unwrap(), label: label.into() };
         Round {
             id: RoundId::parse("demo").unwrap(),
             title: "Cats\nor dogs?".into(),
+            description: String::new(),
+            owner: None,
             options: vec![option("dogs", "Dogs"), option("cats", "Cats")],
             method: Method::Plurality,
             policy: Policy::Anyone,
+            programs: true,
+            emails: Vec::new(),
             changeable: true,
             state: RoundState::Open,
+            opens_at: None,
             closes_at: None,
         }
     }
@@ -144,6 +157,20 @@ mod tests {
         let view = View::of(&round(), None, Counting::Current);
         assert_eq!((view.total, view.sequence), (0, 0));
         assert!(view.lines.iter().all(|line| line.votes == 0 && line.share == 0.0));
+    }
+
+    #[test]
+    fn a_result_says_who_may_vote() {
+        let limited = Round {
+            policy: Policy::Account,
+            emails: vec![EmailRule::parse("@example.org").unwrap()],
+            ..round()
+        };
+        let json = View::of(&limited, None, Counting::Current).shown().json;
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["policy"], "account");
+        assert!(json["policy_words"].as_str().unwrap().contains("on the organiser's list"));
+        assert!(!json.to_string().contains("example.org"), "a list of addresses is not told");
     }
 
     #[test]

@@ -4,24 +4,23 @@
 //! the accepted ones is appended expecting the last sequence the box has folded, so the server refuses it if anyone
 //! wrote in between; then the box reads what it missed and judges again.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
-    ResponseFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
+    MessageResult, WrapFuture,
 };
 use metrics::{Gauge, counter, gauge, histogram};
 use nats::{Clock, SayError};
-use subjects::{BallotId, BallotsCast, Place, VoteMessage, Voter};
-use tokio::sync::oneshot;
+use subjects::{BallotsCast, Place, Voter};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::Given;
-use crate::rules::{Ballot, Draft, Fold, Refusal, Standing, Verdict};
+use crate::queue::{Accepted, NotAccepted, Outcome, Queue, Waiting, count};
+use crate::rules::{Ballot, Draft, Fold, Standing, Verdict};
 use crate::store::{Appended, Log, Read};
 
 /// How long a voter waits for an answer at the most.
@@ -30,37 +29,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How many messages lie in the box's mailbox before their senders wait.
 const MAILBOX: usize = 1_024;
-
-/// Casts a ballot. The answer comes when its block is in the log.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Accepted, NotAccepted>")]
-pub struct CastBallot(pub Ballot);
-
-/// A ballot that is in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// Its name.
-    pub ballot: BallotId,
-    /// Where it lies.
-    pub place: Place,
-}
-
-/// Why a ballot was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAccepted {
-    /// A rule forbids it. It is not in the log.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The log cannot be written to now. It is not in the log.
-    #[error("the log cannot take it now")]
-    LogAway,
-    /// Too many wait already. It is not in the log.
-    #[error("too many ballots are waiting")]
-    Full,
-    /// No acknowledgement came in time. It may come to be in the log.
-    #[error("the log has not confirmed it")]
-    Unconfirmed,
-}
 
 /// Finds the ballot that counts for a voter.
 #[derive(Clone, Copy, Debug, Message)]
@@ -85,25 +53,29 @@ pub struct Observed {
     pub waiting: usize,
 }
 
+/// Ballots wait in the queue of a box that had nothing to do.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct Look;
+
 /// What was read from the log.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct TakeIn(Read);
 
-/// A ballot that waits for its answer.
-struct Waiting {
-    ballot: Ballot,
-    since: Instant,
-    /// It was in a block of which nobody can tell yet whether it will be stored.
-    is_in_doubt: bool,
-    reply: oneshot::Sender<Result<Accepted, NotAccepted>>,
-}
-
 /// A block that is being appended, and who waits for it.
 struct UnderWay {
-    block: BallotsCast,
+    block: Arc<BallotsCast>,
     expected: u64,
     waiting: Vec<(Waiting, Verdict)>,
+}
+
+/// The way into an open box. Cheap to clone.
+#[derive(Clone)]
+pub struct OpenBox {
+    log: Log,
+    queue: Queue,
+    address: Addr<BallotBox>,
 }
 
 /// The box of one open round.
@@ -112,55 +84,94 @@ pub struct BallotBox {
     clock: Clock,
     stop: CancellationToken,
     changeable: bool,
-    waiting_max: usize,
+    queue: Queue,
     fold: Fold,
     /// What the reading along has seen folded, so that the box's own blocks are not decoded again.
     folded: Arc<AtomicU64>,
     caught_up: bool,
     /// Somebody else's message lies before this sequence; nothing is appended until it is folded.
     behind: u64,
-    waiting: VecDeque<Waiting>,
     waiting_gauge: Gauge,
     under_way: Option<UnderWay>,
 }
 
+impl OpenBox {
+    /// Casts a ballot. The answer comes when its block is in the log.
+    ///
+    /// # Errors
+    /// [`NotAccepted`].
+    pub async fn cast(&self, ballot: Ballot) -> Result<Accepted, NotAccepted> {
+        if !self.log.is_there() {
+            count(Outcome::LogAway);
+            return Err(NotAccepted::LogAway);
+        }
+        let call = || {
+            // A box that does not take it any more has closed its queue, or will when it has stopped.
+            let _ = self.address.try_send(Look);
+        };
+        self.queue.cast(ballot, call).await
+    }
+
+    /// The ballot that counts for a voter.
+    pub async fn find(&self, voter: Voter) -> Option<Standing> {
+        self.address.send(FindBallot(voter)).await.ok().flatten()
+    }
+
+    /// How the box is; `None` when it has stopped.
+    pub async fn observe(&self) -> Option<Observed> {
+        self.address.send(Observe).await.ok()
+    }
+}
+
 impl BallotBox {
-    pub(crate) fn new(log: Log, changeable: bool, given: &Given) -> Self {
+    /// Opens the box of a round, on `arbiter`.
+    pub(crate) fn open(log: Log, changeable: bool, given: &Given, arbiter: &ArbiterHandle) -> OpenBox {
+        let queue = Queue::new(given.waiting_max);
+        let opened = Self::new(log.clone(), queue.clone(), changeable, given);
+        let address = Self::start_in_arbiter(arbiter, move |_| opened);
+        OpenBox { log, queue, address }
+    }
+
+    fn new(log: Log, queue: Queue, changeable: bool, given: &Given) -> Self {
         let waiting_gauge = gauge!("urna_vote_waiting", "round" => log.round().to_string());
         Self {
             log,
             clock: given.clock.clone(),
             stop: given.stop.clone(),
             changeable,
-            waiting_max: given.waiting_max,
+            queue,
             fold: Fold::default(),
             folded: Arc::default(),
             caught_up: false,
             behind: 0,
-            waiting: VecDeque::new(),
             waiting_gauge,
             under_way: None,
         }
     }
 
-    /// Judges what waits and appends the block of what is accepted, if the box is free to.
+    /// Judges what waits and appends the block of what is accepted, if the box is free to. If it is not, it comes back
+    /// here when it is.
     fn append(&mut self, context: &mut Context<Self>) {
-        self.waiting_gauge.set(self.waiting.len() as f64);
-        if !self.caught_up || self.under_way.is_some() || self.fold.sequence() < self.behind {
-            return;
+        while self.caught_up && self.under_way.is_none() && self.fold.sequence() >= self.behind {
+            let (draft, waiting) = self.judge_waiting();
+            if self.fold.is_sealed() {
+                return context.stop();
+            }
+            if !draft.is_empty() {
+                return self.append_block(draft, waiting, context);
+            }
+            if self.queue.rest() {
+                return;
+            }
         }
-        let (draft, waiting) = self.judge_waiting();
-        if self.fold.is_sealed() {
-            context.stop();
-        }
-        if draft.is_empty() {
-            return;
-        }
+    }
+
+    fn append_block(&mut self, draft: Draft, waiting: Vec<(Waiting, Verdict)>, context: &mut Context<Self>) {
         let ballots = draft.into_ballots();
         histogram!("urna_vote_block_ballots").record(ballots.len() as f64);
-        let block = BallotsCast { at: self.clock.now(), round: self.log.round().clone(), ballots };
+        let block = Arc::new(BallotsCast { at: self.clock.now(), round: self.log.round().clone(), ballots });
         let expected = self.fold.sequence();
-        self.under_way = Some(UnderWay { block: block.clone(), expected, waiting });
+        self.under_way = Some(UnderWay { block: Arc::clone(&block), expected, waiting });
         let appended = self.log.clone().append(block, expected).into_actor(self);
         context.spawn(appended.map(|outcome, this, context| this.settle(&outcome, context)));
     }
@@ -169,19 +180,23 @@ impl BallotBox {
     fn judge_waiting(&mut self) -> (Draft, Vec<(Waiting, Verdict)>) {
         let mut draft = Draft::default();
         let mut with_block = Vec::new();
-        while let Some(waiting) = self.waiting.pop_front() {
+        let mut queue = self.queue.take();
+        while let Some(waiting) = queue.pop_front() {
             match self.fold.judge(&mut draft, &waiting.ballot, self.changeable) {
                 Verdict::NoRoom => {
-                    self.waiting.push_front(waiting);
+                    queue.push_front(waiting);
                     break;
                 }
-                Verdict::InLog(ballot, place) => waiting.answer(Ok(Accepted { ballot, place }), "repeated"),
-                Verdict::Refused(refusal) => waiting.answer(Err(refusal.into()), "refused"),
+                Verdict::InLog(ballot, place) => {
+                    waiting.answer(Ok(Accepted { ballot, place }), Outcome::Repeated);
+                }
+                Verdict::Refused(refusal) => waiting.answer(Err(refusal.into()), Outcome::Refused),
                 verdict @ (Verdict::InBlock(..) | Verdict::RefusedByBlock(_)) => {
                     with_block.push((waiting, verdict))
                 }
             }
         }
+        self.queue.put_back(queue);
         (draft, with_block)
     }
 
@@ -225,39 +240,33 @@ impl BallotBox {
             match verdict {
                 Verdict::InBlock(ballot, index) => {
                     let outcome = match block.ballots[index as usize].replaces {
-                        _ if index < seen => "repeated",
-                        Some(_) => "changed",
-                        None => "accepted",
+                        _ if index < seen => Outcome::Repeated,
+                        Some(_) => Outcome::Changed,
+                        None => Outcome::Accepted,
                     };
                     seen = seen.max(index + 1);
                     waiting.answer(Ok(Accepted { ballot, place: Place { sequence, index } }), outcome);
                 }
-                Verdict::RefusedByBlock(refusal) => waiting.answer(Err(refusal.into()), "refused"),
+                Verdict::RefusedByBlock(refusal) => waiting.answer(Err(refusal.into()), Outcome::Refused),
                 Verdict::InLog(..) | Verdict::Refused(_) | Verdict::NoRoom => {}
             }
         }
         // Which is first, the acknowledgement or the same block read along, is a matter of chance.
-        self.fold.take(sequence, &VoteMessage::Cast(block));
+        self.fold.take_block(sequence, &block);
         self.folded.store(self.fold.sequence(), Ordering::Release);
     }
 
     /// Puts the ballots of a block that was not stored back in front, in their order: those that somebody still
     /// waits for.
-    fn judge_again(&mut self, under_way: UnderWay) {
-        for (waiting, _) in under_way.waiting.into_iter().rev() {
-            self.waiting.push_front(waiting);
-        }
+    fn judge_again(&self, under_way: UnderWay) {
+        self.queue.put_back(under_way.waiting.into_iter().map(|(waiting, _)| waiting).collect());
     }
 
     /// Answers those who waited too long.
     fn dismiss_late(&mut self) {
         let is_late = |waiting: &Waiting| waiting.since.elapsed() > ANSWER_WITHIN;
-        while self.waiting.front().is_some_and(is_late) {
-            if let Some(waiting) = self.waiting.pop_front() {
-                waiting.turn_away();
-            }
-        }
-        self.waiting_gauge.set(self.waiting.len() as f64);
+        self.queue.take_while(is_late).into_iter().for_each(Waiting::turn_away);
+        self.waiting_gauge.set(self.queue.len() as f64);
         let Some(under_way) = &mut self.under_way else { return };
         if !under_way.waiting.iter().any(|(waiting, _)| is_late(waiting)) {
             return;
@@ -270,29 +279,20 @@ impl BallotBox {
     }
 }
 
-impl Waiting {
-    /// Answers that the log cannot take it now: nothing was accepted, unless that is in doubt.
-    fn turn_away(self) {
-        if self.is_in_doubt {
-            self.answer(Err(NotAccepted::Unconfirmed), "unconfirmed");
-        } else {
-            self.answer(Err(NotAccepted::LogAway), "log_away");
-        }
-    }
-
-    fn answer(self, answer: Result<Accepted, NotAccepted>, outcome: &'static str) {
-        counter!("urna_vote_cast_total", "outcome" => outcome).increment(1);
-        // Whoever closed the connection while waiting can ask again with the same ballot id.
-        let _ = self.reply.send(answer);
-    }
-}
-
 impl Actor for BallotBox {
     type Context = Context<Self>;
 
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.queue.close();
+    }
+
     fn started(&mut self, context: &mut Context<Self>) {
         context.set_mailbox_capacity(MAILBOX);
-        context.run_interval(LOOK_EVERY, |this, _| this.dismiss_late());
+        context.run_interval(LOOK_EVERY, |this, context| {
+            this.dismiss_late();
+            // A call may have been lost in a mailbox that was full.
+            this.append(context);
+        });
         let (mut reading, folded, to) =
             (self.log.read(), Arc::clone(&self.folded), context.address().downgrade());
         let read_along = async move {
@@ -311,21 +311,11 @@ impl Actor for BallotBox {
     }
 }
 
-impl Handler<CastBallot> for BallotBox {
-    type Result = ResponseFuture<Result<Accepted, NotAccepted>>;
+impl Handler<Look> for BallotBox {
+    type Result = ();
 
-    fn handle(&mut self, CastBallot(ballot): CastBallot, context: &mut Context<Self>) -> Self::Result {
-        let (reply, answer) = oneshot::channel();
-        let waiting = Waiting { ballot, since: Instant::now(), is_in_doubt: false, reply };
-        if !self.log.is_there() {
-            waiting.turn_away();
-        } else if self.waiting.len() >= self.waiting_max {
-            waiting.answer(Err(NotAccepted::Full), "full");
-        } else {
-            self.waiting.push_back(waiting);
-            self.append(context);
-        }
-        Box::pin(async move { answer.await.unwrap_or(Err(NotAccepted::Unconfirmed)) })
+    fn handle(&mut self, _: Look, context: &mut Context<Self>) {
+        self.append(context);
     }
 }
 
@@ -342,7 +332,7 @@ impl Handler<Observe> for BallotBox {
 
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
         let waiting =
-            self.waiting.len() + self.under_way.as_ref().map_or(0, |under_way| under_way.waiting.len());
+            self.queue.len() + self.under_way.as_ref().map_or(0, |under_way| under_way.waiting.len());
         let (sequence, voters) = (self.fold.sequence(), self.fold.voters());
         MessageResult(Observed { caught_up: self.caught_up, sequence, voters, waiting })
     }

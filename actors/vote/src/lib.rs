@@ -12,20 +12,22 @@
 
 mod ballot_box;
 mod page;
+mod queue;
 pub mod rules;
 pub mod store;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use actix::{Actor, Addr, ArbiterHandle};
+use actix::ArbiterHandle;
 use nats::{Bus, Clock, Latest, Newest};
 use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, VoterKey, VoterKeyMade};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use web::{Check, VoterCookies};
+use web::{Check, Edge};
 
-pub use ballot_box::{Accepted, BallotBox, CastBallot, FindBallot, NotAccepted, Observe, Observed};
+pub use ballot_box::{BallotBox, Observed, OpenBox};
+pub use queue::{Accepted, NotAccepted};
 
 use crate::store::Log;
 
@@ -36,8 +38,8 @@ pub struct Given {
     pub bus: Bus,
     /// The present moment.
     pub clock: Clock,
-    /// Gives out and knows voter cookies.
-    pub cookies: VoterCookies,
+    /// Tells who is calling, and how often they may.
+    pub edge: Edge,
     /// How many ballots may wait in one box.
     pub waiting_max: usize,
     /// When to stop.
@@ -50,7 +52,7 @@ pub struct Vote {
     given: Given,
     rounds: Latest<RoundChanged>,
     keys: Latest<VoterKeyMade>,
-    boxes: Arc<RwLock<HashMap<RoundId, Addr<BallotBox>>>>,
+    boxes: Arc<RwLock<HashMap<RoundId, OpenBox>>>,
 }
 
 /// Begins to follow the rounds, and opens a box for each that is open, on `arbiter`.
@@ -84,7 +86,7 @@ impl Vote {
         }
         for newest in self.open_rounds() {
             let Some(open) = self.open_box(&newest.message.round.id) else { return false };
-            if !open.send(Observe).await.is_ok_and(|observed| observed.caught_up) {
+            if !open.observe().await.is_some_and(|observed| observed.caught_up) {
                 return false;
             }
         }
@@ -102,7 +104,7 @@ impl Vote {
     }
 
     /// The box of an open round.
-    pub fn open_box(&self, id: &RoundId) -> Option<Addr<BallotBox>> {
+    pub fn open_box(&self, id: &RoundId) -> Option<OpenBox> {
         self.boxes.read().expect("no reader or writer panics").get(id).cloned()
     }
 
@@ -131,9 +133,8 @@ impl Vote {
         }
         info!(round.id = %round.id, "opening the box");
         let log = Log::of(self.given.bus.clone(), round.id.clone());
-        let opened = BallotBox::new(log, round.changeable, &self.given);
-        let address = BallotBox::start_in_arbiter(arbiter, move |_| opened);
-        self.boxes.write().expect("no reader or writer panics").insert(round.id.clone(), address);
+        let opened = BallotBox::open(log, round.changeable, &self.given, arbiter);
+        self.boxes.write().expect("no reader or writer panics").insert(round.id.clone(), opened);
     }
 
     /// Forgets the boxes and the keys of rounds that are closed. A box stops when it has read the seal.

@@ -1,5 +1,6 @@
 //! The log of one round, as its box writes and reads it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext};
@@ -64,12 +65,12 @@ impl Log {
     }
 
     /// Appends a block directly behind `expected`. Takes as long as it must to know what became of it.
-    pub async fn append(self, block: BallotsCast, expected: u64) -> Appended {
+    pub async fn append(self, block: Arc<BallotsCast>, expected: u64) -> Appended {
         let id = MessageId::random();
         let trace = TraceContext::start();
         let trace_id = trace.trace_id();
         debug!(trace.id = trace_id, round.id = %self.round, ballots = block.ballots.len(), "appending a block");
-        let said = self.bus.say(&block, &id, Expect::LastOfStream(expected), trace).await;
+        let said = self.bus.say(&*block, &id, Expect::LastOfStream(expected), trace).await;
         debug!(trace.id = trace_id, round.id = %self.round, ?said, "appended a block");
         match said {
             Ok(sequence) if sequence == expected + 1 => Appended::Stored,

@@ -7,11 +7,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, HttpResponse, Resource, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, Resource, web};
 use metrics::{counter, histogram};
 use templates::RenderError;
 
 use crate::Problem;
+use crate::callers::Renewed;
 
 /// Nothing from elsewhere, nothing inline, no frames.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -25,7 +26,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Refuses cross-site posts and gives every response its headers.
+/// Refuses cross-site posts and gives every response its headers, and a browser its renewed token.
 ///
 /// # Errors
 /// None of its own; those of the handler pass through.
@@ -51,7 +52,18 @@ pub async fn guard<B: MessageBody + 'static>(
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    bring_renewed(&mut response);
     Ok(response)
+}
+
+/// Adds the renewed token, unless the handler has given this cookie another value: whoever signs out stays out.
+fn bring_renewed<B>(response: &mut ServiceResponse<B>) {
+    let renewed = response.request().extensions_mut().remove::<Renewed>();
+    let Some(Renewed(cookie)) = renewed else { return };
+    if response.response().cookies().all(|given| given.name() != cookie.name()) {
+        // Fails only for a cookie that cannot be a header, and ours always can.
+        let _ = response.response_mut().add_cookie(&cookie);
+    }
 }
 
 /// Counts responses by status and times them, streams until their first byte.
@@ -127,6 +139,7 @@ async fn wrong_method(request: HttpRequest) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::cookie::Cookie;
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, middleware::from_fn};
 
@@ -153,5 +166,26 @@ mod tests {
     #[actix_web::test]
     async fn a_wrong_method_is_told_so() {
         assert_eq!(status_of(TestRequest::delete()).await, 405);
+    }
+
+    async fn cookies_after(handler: fn(HttpRequest) -> HttpResponse) -> Vec<String> {
+        let handler = move |request: HttpRequest| async move { handler(request) };
+        let app = App::new().wrap(from_fn(guard)).service(at("/").route(web::get().to(handler)));
+        let response = call_service(&init_service(app).await, TestRequest::get().to_request()).await;
+        response.response().cookies().map(|cookie| cookie.to_string()).collect()
+    }
+
+    #[actix_web::test]
+    async fn a_renewed_token_is_brought_unless_it_is_forgotten() {
+        let kept = cookies_after(|request| {
+            request.extensions_mut().insert(Renewed(Cookie::new("urna_access", "new")));
+            HttpResponse::Ok().cookie(Cookie::new("other", "1")).finish()
+        });
+        assert_eq!(kept.await, ["other=1", "urna_access=new"]);
+        let forgotten = cookies_after(|request| {
+            request.extensions_mut().insert(Renewed(Cookie::new("urna_access", "new")));
+            HttpResponse::Ok().cookie(Cookie::new("urna_access", "")).finish()
+        });
+        assert_eq!(forgotten.await, ["urna_access="]);
     }
 }

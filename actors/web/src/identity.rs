@@ -6,25 +6,26 @@
 use std::fmt;
 
 use actix_web::HttpRequest;
+use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
-use actix_web::cookie::{Cookie, SameSite};
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
-use subjects::{Voter, VoterKey};
+use hmac::Mac;
+use subjects::{UserId, Voter, VoterKey};
 
-/// The cookie's name.
-pub const COOKIE: &str = "urna_voter";
+use crate::Keys;
+use crate::cookie::{Jar, Name};
+use crate::keys::{finish, hex, keyed_hash, unhex};
+
+/// The cookie's name; over TLS, where it has a prefix.
+const COOKIE: Name = Name { plain: "urna_voter", over_tls: "__Host-urna_voter" };
 /// The header by which a program says for whom it votes.
 pub const HEADER: &str = "X-Voter-Id";
 /// The longest `X-Voter-Id`, in bytes.
 pub const HEADER_MAX: usize = 128;
 /// How long a browser keeps the cookie: 400 days, the most that browsers allow.
 const COOKIE_LIFE: Duration = Duration::days(400);
-/// What the signature covers beside the identity, so that it fits nothing else.
-const PURPOSE: &[u8] = b"urna voter cookie 1:";
-/// Digits of the random identity and of its signature.
-const IDENTITY_DIGITS: usize = 32;
+const PURPOSE: &str = "voter cookie";
+/// Bytes of a browser's random identity.
+const RANDOM: usize = 16;
 
 /// Who is calling. Its text never leaves the process, not even in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub struct Identity(String);
 pub enum IdentityFault {
     /// The cookie was not signed by us.
     #[error(
-        "the cookie {COOKIE} is not one that this server gave out; open the voting page again to get a new one"
+        "the cookie {} is not one that this server gave out; open the voting page again to get a new one",
+        COOKIE.plain
     )]
     ForgedCookie,
     /// The header cannot be an identity.
@@ -46,14 +48,20 @@ pub enum IdentityFault {
 impl Identity {
     /// The voter this identity is in the round that holds `key`: the first 128 bits of HMAC-SHA256(key, identity).
     pub fn voter(&self, key: &VoterKey) -> Voter {
-        let hash = keyed_hash(key.as_bytes(), &[self.0.as_bytes()]).finalize().into_bytes();
+        let hash = finish(keyed_hash(key.as_bytes()).chain_update(&self.0));
         let mut bits = [0; 16];
         bits.copy_from_slice(&hash[..16]);
         Voter::from_bytes(bits)
     }
 
-    fn browser(random: &str) -> Self {
-        Self(format!("browser:{random}"))
+    /// The identity of somebody who is signed in.
+    pub fn of_account(user: UserId) -> Self {
+        Self(format!("account:{user}"))
+    }
+
+    /// The identity of whoever holds the invite with these random bytes.
+    pub(crate) fn of_invite(random: &[u8]) -> Self {
+        Self(format!("invite:{}", hex(random)))
     }
 
     /// The program's identity from the `X-Voter-Id` header; `None` without that header.
@@ -78,17 +86,38 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// What a browser's voter cookie holds. Not shown by `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BrowserId([u8; RANDOM]);
+
+impl BrowserId {
+    pub fn identity(self) -> Identity {
+        Identity(format!("browser:{}", hex(&self.0)))
+    }
+
+    /// The random bytes, for signing what is only for this browser.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BrowserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BrowserId(…)")
+    }
+}
+
 /// Gives out voter cookies and knows its own again.
 #[derive(Clone, Debug)]
 pub struct VoterCookies {
-    secret: SecretString,
-    secure: bool,
+    keys: Keys,
+    jar: Jar,
 }
 
 impl VoterCookies {
-    /// Signs with `secret`. `secure` cookies travel over TLS only.
-    pub fn new(secret: SecretString, secure: bool) -> Self {
-        Self { secret, secure }
+    /// Signs with `keys`. `secure` cookies travel over TLS only.
+    pub fn new(keys: &Keys, secure: bool) -> Self {
+        Self { keys: keys.clone(), jar: Jar { secure } }
     }
 
     /// The browser's identity from its cookie; `None` without one.
@@ -96,86 +125,54 @@ impl VoterCookies {
     /// # Errors
     /// [`IdentityFault::ForgedCookie`] when it is altered, cut short or of another server.
     pub fn identity(&self, request: &HttpRequest) -> Result<Option<Identity>, IdentityFault> {
-        match request.cookie(COOKIE) {
-            Some(cookie) => self.verify(cookie.value()).map(Some),
-            None => Ok(None),
-        }
+        Ok(self.browser(request)?.map(BrowserId::identity))
     }
 
     /// A new random identity and the cookie that holds it.
     pub fn mint(&self) -> (Identity, Cookie<'static>) {
-        let bits = [(); 2].map(|()| getrandom::u64().expect("the system has random numbers"));
-        let random = format!("{:016x}{:016x}", bits[0], bits[1]);
-        let signature = hex(&self.sign(&random).finalize().into_bytes());
-        (Identity::browser(&random), self.cookie(format!("{random}.{signature}"), COOKIE_LIFE))
+        let (browser, cookie) = self.mint_browser();
+        (browser.identity(), cookie)
     }
 
     /// A cookie that makes the browser forget the one it has.
     pub fn forget(&self) -> Cookie<'static> {
-        self.cookie(String::new(), Duration::ZERO)
+        self.jar.forget(COOKIE)
     }
 
-    fn cookie(&self, value: String, life: Duration) -> Cookie<'static> {
-        Cookie::build(COOKIE, value)
-            .path("/")
-            .http_only(true)
-            .secure(self.secure)
-            // Not Strict: whoever follows a link from a chat would come without the cookie and be taken for new.
-            .same_site(SameSite::Lax)
-            .max_age(life)
-            .finish()
+    pub(crate) fn browser(&self, request: &HttpRequest) -> Result<Option<BrowserId>, IdentityFault> {
+        let Some(cookie) = self.jar.read(request, COOKIE) else {
+            return Ok(None);
+        };
+        self.verify(cookie.value()).map(Some).ok_or(IdentityFault::ForgedCookie)
     }
 
-    fn verify(&self, value: &str) -> Result<Identity, IdentityFault> {
-        let (random, signature) = value.split_once('.').ok_or(IdentityFault::ForgedCookie)?;
-        if random.len() != IDENTITY_DIGITS {
-            return Err(IdentityFault::ForgedCookie);
-        }
-        let signature = unhex(signature).ok_or(IdentityFault::ForgedCookie)?;
-        self.sign(random).verify_slice(&signature).map_err(|_| IdentityFault::ForgedCookie)?;
-        Ok(Identity::browser(random))
+    pub(crate) fn mint_browser(&self) -> (BrowserId, Cookie<'static>) {
+        let mut random = [0; RANDOM];
+        getrandom::fill(&mut random).expect("the system has random numbers");
+        let value = format!("{}.{}", hex(&random), hex(&self.keys.sign(PURPOSE, &[&random])));
+        (BrowserId(random), self.jar.make(COOKIE, value, COOKIE_LIFE))
     }
 
-    fn sign(&self, random: &str) -> Hmac<Sha256> {
-        keyed_hash(self.secret.expose_secret().as_bytes(), &[PURPOSE, random.as_bytes()])
+    fn verify(&self, value: &str) -> Option<BrowserId> {
+        let (random, signature) = value.split_once('.')?;
+        let (random, signature) = (unhex::<RANDOM>(random)?, unhex::<32>(signature)?);
+        self.keys.verify(PURPOSE, &[&random], &signature).then_some(BrowserId(random))
     }
-}
-
-fn keyed_hash(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    for part in parts {
-        mac.update(part);
-    }
-    mac
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    text.as_bytes().chunks_exact(2).map(|pair| Some(digit(&pair[0])? << 4 | digit(&pair[1])?)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::cookie::SameSite;
     use actix_web::test::TestRequest;
+    use secrecy::SecretString;
 
     fn cookies(secret: &str) -> VoterCookies {
-        VoterCookies::new(SecretString::from(secret), false)
+        VoterCookies::new(&Keys::new(SecretString::from(secret), None), false)
     }
 
     fn request_with(value: &str) -> HttpRequest {
-        TestRequest::default().cookie(Cookie::new(COOKIE, value.to_owned())).to_http_request()
+        TestRequest::default().cookie(Cookie::new(COOKIE.plain, value.to_owned())).to_http_request()
     }
 
     #[test]
@@ -211,6 +208,26 @@ mod tests {
             cookies("another secret").identity(&request_with(value)),
             Err(IdentityFault::ForgedCookie)
         );
+    }
+
+    #[test]
+    fn a_cookie_of_the_previous_secret_is_known_and_a_new_one_is_of_the_current() {
+        let rotated = VoterCookies::new(&Keys::new("today".into(), Some("yesterday".into())), false);
+        let (identity, old) = cookies("yesterday").mint();
+        assert_eq!(rotated.identity(&request_with(old.value())), Ok(Some(identity)));
+        let (identity, new) = rotated.mint();
+        assert_eq!(cookies("today").identity(&request_with(new.value())), Ok(Some(identity)));
+        assert!(cookies("yesterday").identity(&request_with(new.value())).is_err());
+    }
+
+    #[test]
+    fn over_tls_only_this_host_can_have_set_the_cookie() {
+        let keys = Keys::new("a secret of this test".into(), None);
+        let (_, cookie) = VoterCookies::new(&keys, true).mint();
+        assert_eq!(cookie.name(), "__Host-urna_voter");
+        assert_eq!((cookie.secure(), cookie.path(), cookie.domain()), (Some(true), Some("/"), None));
+        let planted = request_with(cookie.value());
+        assert_eq!(VoterCookies::new(&keys, true).identity(&planted), Ok(None));
     }
 
     #[test]

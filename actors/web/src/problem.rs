@@ -1,15 +1,20 @@
 //! A refusal: RFC 9457 problem+json for programs, a page for browsers.
 
+use std::fmt;
+
 use actix_web::cookie::Cookie;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use nats::TraceContext;
 use serde::Serialize;
 use templates::{ErrorPage, Link};
 use tracing::error;
 
-/// After how many seconds it makes sense to try again.
-const RETRY_AFTER: u32 = 2;
+use crate::callers::visitor_known;
+
+/// After how many seconds it makes sense to try again when something is away.
+const RETRY_AFTER: u64 = 2;
+const TOKEN_REFUSED: &str = "token-refused";
 
 /// Why a request was refused, in words for whoever sent it. Never holds a cause from inside.
 #[derive(Clone, Debug, Serialize)]
@@ -26,13 +31,27 @@ pub struct Problem {
     /// Every field that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    #[serde(flatten)]
+    beside: Box<Beside>,
+}
+
+/// What only some problems have.
+#[derive(Clone, Default, Serialize)]
+struct Beside {
+    /// What the version is now of the thing that was changed meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     /// Names this failure in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+    /// After how many seconds it makes sense to try again.
     #[serde(skip)]
-    can_be_tried_again: bool,
+    retry_after: Option<u64>,
+    /// Whether signing in would help.
     #[serde(skip)]
-    cookie: Option<Box<Cookie<'static>>>,
+    ends_at_sign_in: bool,
+    #[serde(skip)]
+    cookies: Vec<Cookie<'static>>,
 }
 
 /// One field that is wrong.
@@ -58,9 +77,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
-            request_id: None,
-            can_be_tried_again: false,
-            cookie: None,
+            beside: Box::default(),
         }
     }
 
@@ -77,6 +94,24 @@ impl Problem {
     /// 401: whoever is calling cannot be told.
     pub fn unknown_caller(why: &dyn std::fmt::Display) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unknown-caller", "Not known", sentence(&why.to_string()))
+    }
+
+    /// 401: this takes somebody who is signed in, and nobody is. A browser that opens a page is sent to sign in.
+    pub fn sign_in() -> Self {
+        let detail = "Sign in first.";
+        Self::new(StatusCode::UNAUTHORIZED, "sign-in", "Not signed in", detail).ending_at_sign_in()
+    }
+
+    /// 401: the token has run out, or is not ours, or its session has ended. It does not say which.
+    pub fn token_refused() -> Self {
+        let detail =
+            "You are not signed in any more. Sign in again; a program may ask for a new token at /token.";
+        Self::new(StatusCode::UNAUTHORIZED, TOKEN_REFUSED, "Not signed in", detail).ending_at_sign_in()
+    }
+
+    /// 403: known, but not allowed.
+    pub fn not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
     }
 
     /// 404: there is no such round.
@@ -96,8 +131,13 @@ impl Problem {
 
     /// 503: something that is needed is away. Tells when to try again.
     pub fn unavailable(kind: &'static str, detail: &str) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "Not now", detail);
-        Self { can_be_tried_again: true, ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "Not now", detail).tried_again_after(RETRY_AFTER)
+    }
+
+    /// 429: too fast. Tells after how many seconds to try again.
+    pub fn too_many(retry_after_secs: u64, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once", detail);
+        problem.tried_again_after(retry_after_secs)
     }
 
     /// 500: our fault. The cause goes to the log, under an id that the caller is given.
@@ -105,15 +145,40 @@ impl Problem {
         let request_id = TraceContext::start().trace_id();
         error!(request_id, doing, %cause, "a request failed");
         let detail = "Something went wrong. Nothing was accepted.";
-        let problem =
+        let mut problem =
             Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail);
-        Self { request_id: Some(request_id), ..problem }
+        problem.beside.request_id = Some(request_id);
+        problem
     }
 
-    /// The same, setting this cookie on the way out.
+    /// The same, telling which version there is now.
     #[must_use]
-    pub fn with_cookie(self, cookie: Cookie<'static>) -> Self {
-        Self { cookie: Some(Box::new(cookie)), ..self }
+    pub fn with_version(mut self, version: u64) -> Self {
+        self.beside.version = Some(version);
+        self
+    }
+
+    /// The same, setting this cookie too on the way out.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
+        self.beside.cookies.push(cookie);
+        self
+    }
+
+    /// The same, naming the fields that are the reason.
+    #[must_use]
+    pub fn naming(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
+    fn tried_again_after(mut self, secs: u64) -> Self {
+        self.beside.retry_after = Some(secs);
+        self
+    }
+
+    fn ending_at_sign_in(mut self) -> Self {
+        self.beside.ends_at_sign_in = true;
+        self
     }
 
     /// The status.
@@ -126,34 +191,69 @@ impl Problem {
         &self.detail
     }
 
-    /// The response: a page when the request asks for one, problem+json otherwise.
+    /// Every field that is wrong, as far as fields are.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    pub(crate) fn is_token_refused(&self) -> bool {
+        self.kind == TOKEN_REFUSED
+    }
+
+    /// The response: a page when the request asks for one, problem+json otherwise. A browser that opened a page and
+    /// is not signed in is sent to sign in, and from there back.
     pub fn respond(&self, request: &HttpRequest) -> HttpResponse {
+        let is_page = wants_page(request);
         let mut response = HttpResponse::build(self.status());
-        if self.can_be_tried_again {
-            response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+        if let Some(secs) = self.beside.retry_after {
+            response.insert_header((header::RETRY_AFTER, secs));
         }
-        if let Some(cookie) = &self.cookie {
-            response.cookie(Cookie::clone(cookie));
+        for cookie in &self.beside.cookies {
+            response.cookie(cookie.clone());
         }
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if wants_page(request)
-            && let Ok(page) = self.page().render()
-        {
+        if is_page && self.beside.ends_at_sign_in && request.method() == Method::GET {
+            let to = (header::LOCATION, sign_in_from(request));
+            return response.status(StatusCode::SEE_OTHER).insert_header(to).finish();
+        }
+        if is_page && let Ok(page) = self.page(request).render() {
             return response.content_type("text/html; charset=utf-8").body(page);
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         let body = serde_json::to_vec(self).unwrap_or_default();
         response.content_type("application/problem+json").body(body)
     }
 
-    fn page(&self) -> ErrorPage {
+    fn page(&self, request: &HttpRequest) -> ErrorPage {
+        let (href, text) = match self.beside.ends_at_sign_in {
+            true => ("/login", "Sign in"),
+            false => ("/", "All rounds"),
+        };
         ErrorPage {
+            visitor: visitor_known(request),
             status: self.status,
             title: self.title.to_owned(),
             detail: self.detail.clone(),
-            back: Some(Link { href: "/".to_owned(), text: "All rounds".to_owned() }),
-            request_id: self.request_id.clone(),
+            back: Some(Link { href: href.to_owned(), text: text.to_owned() }),
+            request_id: self.beside.request_id.clone(),
         }
     }
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the cookies: they may hold a token.
+        f.debug_struct("Beside").field("retry_after", &self.retry_after).finish_non_exhaustive()
+    }
+}
+
+/// Where to sign in, and then to come back to what this request asked for.
+fn sign_in_from(request: &HttpRequest) -> String {
+    let asked_for = request.uri().path_and_query().map_or("/", |asked_for| asked_for.as_str());
+    let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", asked_for).finish();
+    format!("/login?{next}")
 }
 
 /// Whether the request asks for a page rather than for JSON, as browsers do.
@@ -200,5 +300,55 @@ mod tests {
         let response = Problem::unavailable("log-away", "Try again.").respond(&request);
         assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "2");
         assert_eq!(response.headers().get(header::CONTENT_TYPE).unwrap(), "text/html; charset=utf-8");
+    }
+
+    #[actix_web::test]
+    async fn whoever_opens_a_page_is_sent_to_sign_in_and_back() {
+        let page = ("Accept", "text/html");
+        let request = TestRequest::get().uri("/account?tab=1&x=%C3%A9").insert_header(page).to_http_request();
+        let response = Problem::sign_in().respond(&request);
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let to = response.headers().get(header::LOCATION).unwrap();
+        assert_eq!(to, "/login?next=%2Faccount%3Ftab%3D1%26x%3D%25C3%25A9");
+
+        let request = TestRequest::post().uri("/account").insert_header(page).to_http_request();
+        let response = Problem::sign_in().respond(&request);
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let body = to_bytes(response.into_body()).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("href=\"/login\""));
+    }
+
+    #[actix_web::test]
+    async fn a_program_that_is_not_signed_in_is_told_by_what_it_could_be() {
+        let cookie = |name| Cookie::new(name, "");
+        let problem = Problem::token_refused().with_cookie(cookie("a")).with_cookie(cookie("b"));
+        let response = problem.respond(&TestRequest::default().to_http_request());
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(response.headers().get(header::WWW_AUTHENTICATE).unwrap(), "Bearer");
+        assert_eq!(response.cookies().count(), 2);
+    }
+
+    #[actix_web::test]
+    async fn whoever_is_too_fast_learns_when_to_come_back() {
+        let problem = Problem::too_many(17, "Slower, please.");
+        let response = problem.respond(&TestRequest::default().to_http_request());
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "17");
+    }
+
+    #[test]
+    fn a_problem_has_a_version_or_a_request_id_only_where_it_makes_sense() {
+        let json = |problem| serde_json::to_value::<Problem>(problem).unwrap();
+        let plain = json(Problem::sign_in().with_cookie(Cookie::new("a", "b")));
+        let fields: Vec<&String> = plain.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["detail", "status", "title", "type"]);
+        assert_eq!(json(Problem::sign_in().with_version(7))["version"], 7);
+        assert!(json(Problem::internal("do a thing", &"why"))["request_id"].is_string());
+    }
+
+    #[test]
+    fn a_cookie_is_not_shown_by_debug() {
+        let problem = Problem::sign_in().with_cookie(Cookie::new("urna_access", "a token"));
+        assert!(!format!("{problem:?}").contains("a token"));
     }
 }

@@ -55,8 +55,8 @@ pub struct Step {
 }
 
 /// The processes of actors.
-pub const ACTORS: [&str; 8] =
-    ["round", "round-2", "vote", "vote-2", "tally", "tally-2", "result", "result-2"];
+pub const ACTORS: [&str; 10] =
+    ["round", "round-2", "vote", "vote-2", "tally", "tally-2", "result", "result-2", "login", "session"];
 
 impl Part {
     /// Every part, in the order of a report.

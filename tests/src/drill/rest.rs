@@ -11,9 +11,11 @@ use super::story::{Story, Try, compare, numbers};
 use super::watch::Watchers;
 use super::{ACTORS, Drill, Random, Verdict};
 use crate::auditor::{Audit, Scoreboard, recount};
-use crate::world::unfinished;
+use crate::servers::unfinished;
 use crate::{Voter, World};
 
+/// The round that is voted in.
+const ROUND: &str = "demo";
 /// How long everything may take to come to rest.
 const REST_WITHIN: Duration = Duration::from_secs(60);
 /// How often it is asked whether it has.
@@ -35,7 +37,7 @@ impl Drill {
         self.settle(&mut stories).await;
         self.rest(&watchers).await;
         self.verdict.numbers = numbers(&stories);
-        match recount(&self.world).await {
+        match recount(&self.world, ROUND).await {
             Ok(audit) => self.compare(&stories, &audit).await,
             Err(fault) => self.verdict.differs(format!("there is no recount: {fault:#}")),
         }
@@ -87,7 +89,7 @@ impl Drill {
     async fn compare(&mut self, stories: &[Story], audit: &Audit) {
         compare(stories, audit).into_iter().for_each(|difference| self.verdict.differs(difference));
         self.verdict.ledger = audit.scoreboard();
-        match Scoreboard::read(&self.world.database().await).await {
+        match Scoreboard::read(&self.world.database().await, ROUND).await {
             Ok(scoreboard) if scoreboard == audit.scoreboard() => {}
             Ok(scoreboard) => {
                 let recounted = audit.scoreboard();
@@ -139,7 +141,8 @@ async fn at_rest(world: &World, watchers: &Watchers) -> anyhow::Result<()> {
     let unfinished = unfinished(&jetstream).await?;
     ensure!(unfinished.is_empty(), "{}", unfinished.join("; "));
     let head = jetstream.get_stream("VOTES-demo").await?.cached_info().state.last_sequence;
-    let counted = tokio::time::timeout(ANSWER_WITHIN, Scoreboard::read(&world.database().await)).await??;
+    let counted =
+        tokio::time::timeout(ANSWER_WITHIN, Scoreboard::read(&world.database().await, ROUND)).await??;
     ensure!(u64::try_from(counted.sequence)? == head, "{} of {head} is counted", counted.sequence);
     for name in ["result", "result-2"] {
         let sequence = results(world, name).await?["sequence"].clone();

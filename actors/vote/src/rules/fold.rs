@@ -114,22 +114,17 @@ impl Fold {
 
     /// Takes in the message at the next sequence. One that is in the fold already changes nothing.
     pub fn take(&mut self, sequence: u64, message: &VoteMessage) {
-        if sequence <= self.sequence {
-            return;
-        }
-        self.sequence = sequence;
         match message {
             VoteMessage::Cast(block) => self.take_block(sequence, block),
-            VoteMessage::Sealed(_) => self.sealed = true,
+            VoteMessage::Sealed(_) => self.sealed |= self.moves_to(sequence),
         }
     }
 
-    /// Passes over a message that nobody can read.
-    pub fn pass_over(&mut self, sequence: u64) {
-        self.sequence = self.sequence.max(sequence);
-    }
-
-    fn take_block(&mut self, sequence: u64, block: &BallotsCast) {
+    /// The same with a block.
+    pub fn take_block(&mut self, sequence: u64, block: &BallotsCast) {
+        if !self.moves_to(sequence) {
+            return;
+        }
         for (index, cast) in (0..).zip(&block.ballots) {
             let place = Place { sequence, index };
             let known = Known { ballot: cast.ballot, place, choice: self.choices.number(&cast.choice) };
@@ -137,6 +132,18 @@ impl Fold {
                 self.replaced.insert((cast.voter, before.ballot), before);
             }
         }
+    }
+
+    /// Moves on to a sequence, unless it is in the fold already.
+    fn moves_to(&mut self, sequence: u64) -> bool {
+        let moves = sequence > self.sequence;
+        self.sequence = self.sequence.max(sequence);
+        moves
+    }
+
+    /// Passes over a message that nobody can read.
+    pub fn pass_over(&mut self, sequence: u64) {
+        self.sequence = self.sequence.max(sequence);
     }
 
     /// Judges a ballot against the fold and the block that is being put together, and puts it into the block

@@ -1,7 +1,9 @@
 //! What makes a ballot a ballot. Pure: facts in, decision out.
 
+mod admission;
 mod fold;
 
+pub use admission::{NotAdmitted, Shown, admits};
 pub use fold::{Ballot, Draft, Fold, Standing, Verdict};
 
 use subjects::{Choice, Method, OptionId, Round, RoundState, Timestamp};
@@ -79,11 +81,16 @@ mod tests {
         Round {
             id: RoundId::parse("demo").unwrap(),
             title: "Cats or dogs?".into(),
+            description: String::new(),
+            owner: None,
             options: vec![option("cats", "Cats"), option("dogs", "Dogs"), option("option-3", "cats")],
             method: Method::Plurality,
             policy: Policy::Anyone,
+            programs: true,
+            emails: Vec::new(),
             changeable: true,
             state,
+            opens_at: None,
             closes_at: Some(at(1_000)),
         }
     }

@@ -1,0 +1,82 @@
+//! `POST /rounds/{id}/options` and `GET,PATCH,DELETE /rounds/{id}/options/{option}`.
+
+use ::web::Problem;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use subjects::OptionId;
+
+use super::answer;
+use super::read;
+use super::shown::{ShownOption, etag, tell, tell_made};
+use crate::rules::Deed;
+use crate::{Entry, Handle};
+
+/// A round and one of its options, as they stand in an address.
+type Named = Path<(String, String)>;
+
+pub async fn one(rounds: Data<Handle>, request: HttpRequest, named: Named) -> HttpResponse {
+    answer(&request, async {
+        let newest = rounds.find(&named.0)?;
+        let option = newest.message.round.options.iter().find(|option| option.id.as_str() == named.1);
+        let option = option.ok_or_else(no_such_option)?;
+        Ok(tell(StatusCode::OK, newest.sequence, &ShownOption::of(option)))
+    })
+    .await
+}
+
+pub async fn add(
+    rounds: Data<Handle>,
+    request: HttpRequest,
+    id: Path<String>,
+    payload: Payload,
+) -> HttpResponse {
+    answer(&request, async {
+        let caller = rounds.organiser(&request).await?;
+        let asked = read::option(&request, &read::json(&request, payload).await?)?;
+        let entry = rounds.change(&id, Deed::AddOption(asked.wish), &caller, asked.version).await?;
+        // It stands behind the others.
+        let added = entry.round.options.last().ok_or_else(no_such_option)?;
+        let at = format!("/rounds/{}/options/{}", entry.round.id, added.id);
+        Ok(tell_made(at, entry.version, &ShownOption::of(added)))
+    })
+    .await
+}
+
+pub async fn relabel(
+    rounds: Data<Handle>,
+    request: HttpRequest,
+    named: Named,
+    payload: Payload,
+) -> HttpResponse {
+    answer(&request, async {
+        let caller = rounds.organiser(&request).await?;
+        let asked = read::label(&request, &read::json(&request, payload).await?)?;
+        let option = option_id(&named.1)?;
+        let deed = Deed::Relabel(option.clone(), asked.label);
+        let Entry { version, round } = rounds.change(&named.0, deed, &caller, asked.version).await?;
+        let relabelled = round.options.iter().find(|it| it.id == option).ok_or_else(no_such_option)?;
+        Ok(tell(StatusCode::OK, version, &ShownOption::of(relabelled)))
+    })
+    .await
+}
+
+pub async fn remove(rounds: Data<Handle>, request: HttpRequest, named: Named) -> HttpResponse {
+    answer(&request, async {
+        let caller = rounds.organiser(&request).await?;
+        let deed = Deed::RemoveOption(option_id(&named.1)?);
+        let entry = rounds.change(&named.0, deed, &caller, read::if_match(&request)).await?;
+        Ok(HttpResponse::NoContent().insert_header(etag(entry.version)).finish())
+    })
+    .await
+}
+
+fn option_id(text: &str) -> Result<OptionId, Problem> {
+    OptionId::parse(text).map_err(|_| no_such_option())
+}
+
+/// 404: there is no such option.
+pub fn no_such_option() -> Problem {
+    let detail = "This round has no option of this name.";
+    Problem::new(StatusCode::NOT_FOUND, "no-such-option", "No such option", detail)
+}

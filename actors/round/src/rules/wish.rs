@@ -1,0 +1,332 @@
+//! What an organiser wants a round to be, and whether it can be.
+
+use std::fmt;
+
+use subjects::{
+    EmailRule, Method, OptionId, Policy, Round, RoundId, RoundOption, RoundState, Timestamp, UserId,
+};
+
+use super::text::{LongText, ShortText, seen};
+
+/// How many options a round may have when it opens, and by then at the most.
+pub const OPTIONS: std::ops::RangeInclusive<usize> = 2..=100;
+/// How many addresses and domains a round may be limited to.
+pub const EMAILS_MAX: usize = 1_000;
+
+/// The fields of a round that an organiser writes. What is not there stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The question.
+    pub title: Option<ShortText>,
+    /// What else there is to know.
+    pub description: Option<LongText>,
+    /// All that can be chosen, in the order shown.
+    pub options: Option<Vec<OptionWish>>,
+    /// Who may vote.
+    pub policy: Option<Policy>,
+    /// Whether programs may vote for whom they name. A policy that changes brings its own: yes where anyone may vote.
+    pub programs: Option<bool>,
+    /// Who of those with an account.
+    pub emails: Option<Vec<EmailRule>>,
+    /// Whether a ballot may be changed.
+    pub changeable: Option<bool>,
+    /// When it opens by itself; never, inside.
+    pub opens_at: Option<Option<Timestamp>>,
+    /// When it closes by itself; never, inside.
+    pub closes_at: Option<Option<Timestamp>>,
+}
+
+/// One option that an organiser wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionWish {
+    /// Its name in ballots; made from the label when it says nothing.
+    pub id: Option<OptionId>,
+    /// As people read it.
+    pub label: ShortText,
+}
+
+/// One field that is wrong. The words complete "`<field>` …".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Its path, such as `options[3].label`.
+    pub field: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A round that cannot be: every field that is wrong. The words are for its organiser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub Vec<Wrong>);
+
+/// A round that is to be made: its name and whose it is, and the state it is to begin in. Without one, it is open from
+/// the start, or a draft when it opens by itself later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// Its name.
+    pub id: RoundId,
+    /// Its organiser.
+    pub owner: Option<UserId>,
+    /// The state to begin in.
+    pub state: Option<RoundState>,
+}
+
+impl Wish {
+    /// The round that is made from this wish alone.
+    ///
+    /// # Errors
+    /// [`Invalid`].
+    pub fn make(&self, birth: &Birth, now: Timestamp) -> Result<Round, Invalid> {
+        let opens_later = self.opens_at.flatten().is_some_and(|moment| moment > now);
+        let state = birth.state.unwrap_or(if opens_later { RoundState::Draft } else { RoundState::Open });
+        let blank = Round { state, ..blank(birth) };
+        let round = self.laid_over(&blank);
+        let mut wrong = self.wrong(&round, now);
+        if self.title.is_none() {
+            wrong.insert(0, of("title", "is missing"));
+        }
+        match state {
+            RoundState::Open if opens_later => {
+                wrong.push(of("state", "cannot be open while opens_at lies ahead"));
+            }
+            RoundState::Closed => wrong.push(of("state", "must be draft or open")),
+            RoundState::Draft | RoundState::Open => {}
+        }
+        if wrong.is_empty() { Ok(round) } else { Err(Invalid(wrong)) }
+    }
+
+    /// The round as it would be with this wish fulfilled.
+    pub(super) fn laid_over(&self, round: &Round) -> Round {
+        let policy = self.policy.unwrap_or(round.policy);
+        let policys_own = if policy == round.policy { round.programs } else { policy == Policy::Anyone };
+        let text = |new: Option<&str>, old: &str| new.unwrap_or(old).to_owned();
+        Round {
+            title: text(self.title.as_ref().map(ShortText::as_str), &round.title),
+            description: text(self.description.as_ref().map(LongText::as_str), &round.description),
+            options: match &self.options {
+                Some(wishes) => options(wishes, &round.options),
+                None => round.options.clone(),
+            },
+            policy,
+            programs: self.programs.unwrap_or(policys_own),
+            emails: self.emails.clone().unwrap_or_else(|| round.emails.clone()),
+            changeable: self.changeable.unwrap_or(round.changeable),
+            opens_at: self.opens_at.unwrap_or(round.opens_at),
+            closes_at: self.closes_at.unwrap_or(round.closes_at),
+            ..round.clone()
+        }
+    }
+
+    /// What is wrong with `round`, which is this wish laid over another.
+    pub(super) fn wrong(&self, round: &Round, now: Timestamp) -> Vec<Wrong> {
+        let mut wrong = wrong_options(round);
+        if round.programs && round.policy != Policy::Anyone {
+            wrong.push(of("programs", "can only be true where anyone may vote"));
+        }
+        if !round.emails.is_empty() && round.policy != Policy::Account {
+            wrong.push(of("emails", "can only be there with the policy account"));
+        }
+        if round.emails.len() > EMAILS_MAX {
+            let many = format!("must be at most {EMAILS_MAX}, not {}", round.emails.len());
+            wrong.push(of("emails", many));
+        }
+        let is_past =
+            |wished: Option<Option<Timestamp>>| wished.flatten().is_some_and(|moment| moment <= now);
+        if round.state == RoundState::Draft && is_past(self.opens_at) {
+            wrong.push(of("opens_at", "must lie ahead"));
+        }
+        let is_before = round.opens_at.zip(round.closes_at).is_some_and(|(opens, closes)| closes <= opens);
+        if is_past(self.closes_at) {
+            wrong.push(of("closes_at", "must lie ahead"));
+        } else if is_before && (self.opens_at.is_some() || self.closes_at.is_some()) {
+            wrong.push(of("closes_at", "must be later than opens_at"));
+        }
+        wrong
+    }
+}
+
+impl OptionWish {
+    /// The option that this becomes behind those that are there.
+    pub(super) fn beside(&self, there: &[RoundOption]) -> RoundOption {
+        let taken: Vec<OptionId> = there.iter().map(|option| option.id.clone()).collect();
+        let label = self.label.as_str().to_owned();
+        let made = || OptionId::from_label(&label, there.len() + 1, &taken);
+        RoundOption { id: self.id.clone().unwrap_or_else(made), label }
+    }
+}
+
+/// A round of which nothing is said yet.
+pub(super) fn blank(birth: &Birth) -> Round {
+    Round {
+        id: birth.id.clone(),
+        title: String::new(),
+        description: String::new(),
+        owner: birth.owner,
+        options: Vec::new(),
+        method: Method::Plurality,
+        policy: Policy::Anyone,
+        programs: true,
+        emails: Vec::new(),
+        changeable: false,
+        state: RoundState::Draft,
+        opens_at: None,
+        closes_at: None,
+    }
+}
+
+/// The options by these wishes. One that was there under the same label keeps its name.
+fn options(wishes: &[OptionWish], there: &[RoundOption]) -> Vec<RoundOption> {
+    let mut taken: Vec<OptionId> = wishes.iter().filter_map(|wish| wish.id.clone()).collect();
+    let mut options = Vec::with_capacity(wishes.len());
+    for (place, wish) in (1..).zip(wishes) {
+        let label = wish.label.as_str().to_owned();
+        let known = there.iter().find(|option| option.label == label && !taken.contains(&option.id));
+        let made = || match known {
+            Some(option) => option.id.clone(),
+            None => OptionId::from_label(&label, place, &taken),
+        };
+        let id = wish.id.clone().unwrap_or_else(made);
+        taken.push(id.clone());
+        options.push(RoundOption { id, label });
+    }
+    options
+}
+
+pub(super) fn wrong_options(round: &Round) -> Vec<Wrong> {
+    let (least, most) = (*OPTIONS.start(), *OPTIONS.end());
+    let count = round.options.len();
+    // A draft that is opened by hand is still being written.
+    let must_be_whole = round.state != RoundState::Draft || round.opens_at.is_some();
+    if count > most || (must_be_whole && count < least) {
+        return vec![of("options", format!("must be {least} to {most}, not {count}"))];
+    }
+    let mut wrong = Vec::new();
+    for (place, option) in round.options.iter().enumerate() {
+        let before = &round.options[..place];
+        if before.iter().any(|other| other.id == option.id) {
+            wrong.push(of(&format!("options[{place}].id"), "is the id of another option"));
+        }
+        if before.iter().any(|other| seen(&other.label) == seen(&option.label)) {
+            wrong.push(of(&format!("options[{place}].label"), "looks the same as that of another option"));
+        }
+    }
+    wrong
+}
+
+pub(super) fn of(field: &str, why: impl Into<String>) -> Wrong {
+    Wrong { field: field.to_owned(), why: why.into() }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, wrong) in self.0.iter().enumerate() {
+            let between = if place == 0 { "" } else { "; " };
+            write!(f, "{between}{} {}", wrong.field, wrong.why)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_unix_millis(millis).unwrap()
+    }
+
+    fn wishes(labels: &[&str]) -> Vec<OptionWish> {
+        let wish = |label: &&str| OptionWish { id: None, label: ShortText::parse(label).unwrap() };
+        labels.iter().map(wish).collect()
+    }
+
+    fn board() -> Wish {
+        Wish {
+            title: Some(ShortText::parse("Board").unwrap()),
+            options: Some(wishes(&["Ann", "Bob"])),
+            ..Wish::default()
+        }
+    }
+
+    fn make(wish: &Wish, state: Option<RoundState>) -> Result<Round, String> {
+        let birth = Birth { id: RoundId::parse("board").unwrap(), owner: Some(UserId::random()), state };
+        wish.make(&birth, at(1_000)).map_err(|wrong| wrong.to_string())
+    }
+
+    #[test]
+    fn a_round_of_a_title_and_options_is_open_for_programs_too() {
+        let round = make(&board(), None).unwrap();
+        assert_eq!((round.state, round.policy, round.programs), (RoundState::Open, Policy::Anyone, true));
+        assert!(!round.changeable && round.owner.is_some());
+        let invited = Wish { policy: Some(Policy::Invited), ..board() };
+        assert!(!make(&invited, None).unwrap().programs);
+        assert_eq!(make(&board(), Some(RoundState::Draft)).unwrap().state, RoundState::Draft);
+    }
+
+    #[test]
+    fn a_round_that_opens_later_begins_as_a_draft() {
+        let later = Wish { opens_at: Some(Some(at(1_001))), ..board() };
+        assert_eq!(make(&later, None).unwrap().state, RoundState::Draft);
+        let open = make(&later, Some(RoundState::Open)).unwrap_err();
+        assert_eq!(open, "state cannot be open while opens_at lies ahead");
+        let earlier = Wish { opens_at: Some(Some(at(1_000))), ..board() };
+        assert_eq!(make(&earlier, None).unwrap().state, RoundState::Open);
+        assert_eq!(make(&earlier, Some(RoundState::Draft)).unwrap_err(), "opens_at must lie ahead");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named() {
+        let all = Wish {
+            options: Some(wishes(&["Ann"])),
+            policy: Some(Policy::Invited),
+            programs: Some(true),
+            emails: Some(vec![EmailRule::parse("@example.org").unwrap()]),
+            closes_at: Some(Some(at(999))),
+            ..Wish::default()
+        };
+        assert_eq!(
+            make(&all, None).unwrap_err(),
+            "title is missing; options must be 2 to 100, not 1; programs can only be true where anyone may vote; \
+             emails can only be there with the policy account; closes_at must lie ahead"
+        );
+        let times = Wish { opens_at: Some(Some(at(2_000))), closes_at: Some(Some(at(2_000))), ..board() };
+        assert_eq!(make(&times, None).unwrap_err(), "closes_at must be later than opens_at");
+        assert_eq!(make(&board(), Some(RoundState::Closed)).unwrap_err(), "state must be draft or open");
+    }
+
+    #[test]
+    fn options_are_as_many_as_a_round_may_have_and_no_two_look_the_same() {
+        let with = |options| Wish { options, ..board() };
+        let many: Vec<String> = (0..=100).map(|number| format!("Option {number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(make(&with(Some(wishes(&many))), None).unwrap_err(), "options must be 2 to 100, not 101");
+        assert_eq!(make(&with(Some(wishes(&many[..100]))), None).unwrap().options.len(), 100);
+        assert!(make(&with(None), None).is_err());
+        assert!(make(&with(None), Some(RoundState::Draft)).is_ok());
+        let same = make(&with(Some(wishes(&["Ann", "Bob", "An\u{200d}n"]))), None).unwrap_err();
+        assert_eq!(same, "options[2].label looks the same as that of another option");
+        let mut named = wishes(&["Ann", "Bob"]);
+        named[0].id = Some(OptionId::parse("bob").unwrap());
+        let round = make(&with(Some(named.clone())), None).unwrap();
+        assert_eq!((round.options[0].id.as_str(), round.options[1].id.as_str()), ("bob", "bob-2"));
+        named[1].id = named[0].id.clone();
+        assert_eq!(make(&with(Some(named)), None).unwrap_err(), "options[1].id is the id of another option");
+    }
+
+    #[test]
+    fn an_option_that_is_named_again_keeps_its_id_and_a_policy_brings_its_programs() {
+        let mut named = wishes(&["Ann", "Bob"]);
+        named[0].id = Some(OptionId::parse("incumbent").unwrap());
+        let draft = make(&Wish { options: Some(named), ..board() }, Some(RoundState::Draft)).unwrap();
+        let again = Wish { options: Some(wishes(&["Eve", "Ann"])), ..Wish::default() }.laid_over(&draft);
+        let ids: Vec<_> = again.options.iter().map(|option| option.id.as_str()).collect();
+        assert_eq!(ids, ["eve", "incumbent"]);
+        let programs = |policy, round: &Round| {
+            Wish { policy: Some(policy), ..Wish::default() }.laid_over(round).programs
+        };
+        assert!(!programs(Policy::Account, &draft));
+        let browsers = Wish { programs: Some(false), ..Wish::default() }.laid_over(&draft);
+        assert!(!programs(Policy::Anyone, &browsers));
+    }
+}

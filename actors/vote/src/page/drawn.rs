@@ -1,0 +1,97 @@
+//! The page of a round, as whoever asks for it sees it.
+
+use ::web::{Identity, page};
+use actix_web::cookie::Cookie;
+use actix_web::{HttpRequest, HttpResponse};
+use subjects::{Policy, Round, RoundId, RoundOption, RoundState};
+use templates::{Gate, RoundHead, VoteOption, VotePage, ladder_words};
+
+use super::caller::{Admitted, Stopped, admit};
+use crate::Vote;
+use crate::rules::Standing;
+
+/// A page, and the cookie without which its form could not be sent.
+pub(super) struct Drawn {
+    pub page: VotePage,
+    pub minted: Option<Cookie<'static>>,
+}
+
+/// Whom the page is for, as far as the round's policy goes.
+struct Seen {
+    gate: Gate,
+    identity: Option<Identity>,
+    invite_problem: Option<String>,
+}
+
+impl Drawn {
+    /// The page of `round` for whoever sends `request`, with the code of their invite if they have one.
+    pub async fn of(vote: &Vote, request: &HttpRequest, round: &Round, invite: Option<&str>) -> Self {
+        let edge = &vote.given.edge;
+        let browser = edge.browser(request);
+        let seen = match admit(edge, request, round, invite).await {
+            Ok(Admitted::As(identity)) => Seen::as_voter(Some(identity)),
+            Ok(Admitted::AsBrowser) => Seen::as_voter(browser.identity),
+            // Nobody can vote, so nobody need show anything.
+            Err(_) if round.state != RoundState::Open => Seen::as_voter(None),
+            Err(stopped) => Seen::before_the_gate(stopped),
+        };
+        let standing = match &seen.identity {
+            Some(identity) => standing_of(vote, &round.id, identity).await,
+            None => None,
+        };
+        let page = VotePage {
+            visitor: edge.callers.visitor(request).await,
+            round: RoundHead { id: round.id.to_string(), title: round.title.clone(), state: round.state },
+            description: round.description.clone(),
+            policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
+            gate: seen.gate,
+            csrf: browser.csrf,
+            invite: invite.filter(|_| round.policy == Policy::Invited).map(str::to_owned),
+            invite_problem: seen.invite_problem,
+            options: options(round, standing.as_ref()),
+            changeable: round.changeable,
+            receipt: standing.map(|standing| standing.place.receipt(&round.id)),
+            just_voted: false,
+            problem: None,
+        };
+        Self { page, minted: browser.minted }
+    }
+
+    /// The response that shows it.
+    pub fn respond(self, request: &HttpRequest) -> HttpResponse {
+        let mut response = page(request, self.page.render());
+        if let Some(cookie) = self.minted {
+            // Fails only for a cookie that cannot be a header, and ours always can.
+            let _ = response.add_cookie(&cookie);
+        }
+        response
+    }
+}
+
+impl Seen {
+    fn as_voter(identity: Option<Identity>) -> Self {
+        Self { gate: Gate::Open, identity, invite_problem: None }
+    }
+
+    fn before_the_gate(stopped: Stopped) -> Self {
+        let gate = stopped.gate();
+        let is_about_invite = matches!(stopped, Stopped::BadInvite(_));
+        let invite_problem = is_about_invite.then(|| stopped.problem().detail().to_owned());
+        Self { gate, identity: None, invite_problem }
+    }
+}
+
+async fn standing_of(vote: &Vote, round: &RoundId, identity: &Identity) -> Option<Standing> {
+    let (key, open) = (vote.key(round)?, vote.open_box(round)?);
+    open.find(identity.voter(&key)).await
+}
+
+fn options(round: &Round, standing: Option<&Standing>) -> Vec<VoteOption> {
+    let chosen = standing.map(|standing| standing.choice.0.as_slice()).unwrap_or_default();
+    let option = |option: &RoundOption| VoteOption {
+        id: option.id.to_string(),
+        label: option.label.clone(),
+        chosen: chosen.contains(&option.id),
+    };
+    round.options.iter().map(option).collect()
+}

@@ -1,0 +1,197 @@
+//! Which actors run in a process, what each of them is given, and what it adds to the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix::Arbiter;
+use actix_web::web::ServiceConfig;
+use anyhow::Context;
+use nats::{Bus, Clock};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use web::{Check, Edge, Health, Redis};
+
+use crate::Process;
+use crate::edge::{edge, redis};
+use crate::greeting::tell_password;
+use crate::process::postgres_pool;
+use crate::settings::Settings;
+
+/// What actors are given.
+pub struct Given {
+    pub bus: Bus,
+    pub clock: Clock,
+    /// Streams to watchers end, so that the server can stop.
+    pub closing: CancellationToken,
+    /// Everything else ends.
+    pub stop: CancellationToken,
+}
+
+/// The running actors, as the server needs them.
+#[derive(Clone, Default)]
+pub struct Actors {
+    round: Option<round::Handle>,
+    vote: Option<vote::Vote>,
+    result: Option<result::Handle>,
+    login: Option<login::Handle>,
+    session: Option<session::Handle>,
+    /// Whether this process can do its work.
+    pub health: Health,
+}
+
+/// Starts actors, one after another.
+struct Start<'a> {
+    settings: &'a Settings,
+    given: &'a Given,
+    io: &'a tokio::runtime::Runtime,
+    actors: Actors,
+}
+
+/// Starts the actors of `process` on the current actix system.
+pub fn start(
+    process: Process,
+    settings: &Settings,
+    given: &Given,
+    io: &tokio::runtime::Runtime,
+) -> anyhow::Result<Actors> {
+    let mut start = Start { settings, given, io, actors: Actors::default() };
+    if process.runs(Process::Tally) {
+        start.tally()?;
+    }
+    if process == Process::Tally {
+        // It has no pages, and needs neither Redis nor the secret.
+        return Ok(start.actors);
+    }
+    let redis = redis(settings, io)?;
+    let edge = edge(settings, redis.clone(), given)?;
+    if process.runs(Process::Round) {
+        start.round(&edge)?;
+    }
+    if process.runs(Process::Vote) {
+        start.vote(&edge);
+    }
+    if process.runs(Process::Result) {
+        start.result(&edge);
+    }
+    if process.runs(Process::Login) {
+        start.login(&edge)?;
+    }
+    if process.runs(Process::Session) {
+        start.session(&edge, redis);
+    }
+    Ok(start.actors)
+}
+
+impl Start<'_> {
+    fn round(&mut self, edge: &Edge) -> anyhow::Result<()> {
+        let demonstration = &self.settings.demonstration;
+        let (title, options) = (&demonstration.vote_title, &demonstration.vote_options);
+        let demonstration = round::rules::demonstration(title, options, demonstration.vote_closes_at)
+            .context("failed to understand the demonstration round")?;
+        let Given { bus, clock, stop, .. } = self.given;
+        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+        let pool = self.postgres()?;
+        let round = round::start(&round::Given { bus, clock, pool, edge, stop });
+        let (ensure, until) = (round.clone(), self.given.stop.clone());
+        self.given.bus.spawn(async move { until.run_until_cancelled(ensure.ensure(demonstration)).await });
+        self.checks(round.checks());
+        self.actors.round = Some(round);
+        Ok(())
+    }
+
+    fn vote(&mut self, edge: &Edge) {
+        let Given { bus, clock, stop, .. } = self.given;
+        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+        let waiting_max = self.settings.waiting_max;
+        let given = vote::Given { bus, clock, edge, waiting_max, stop };
+        let vote = vote::start(given, Arbiter::new().handle());
+        self.checks(vote.checks());
+        self.actors.vote = Some(vote);
+    }
+
+    fn tally(&mut self) -> anyhow::Result<()> {
+        let Given { bus, clock, stop, .. } = self.given;
+        let (bus, clock, stop) = (bus.clone(), clock.clone(), stop.clone());
+        let given = tally::Given { bus, clock, pool: self.postgres()?, stop };
+        let tally = tally::start(given, Arbiter::new().handle());
+        self.checks(tally.checks());
+        Ok(())
+    }
+
+    fn result(&mut self, edge: &Edge) {
+        let Given { bus, closing, stop, .. } = self.given;
+        let (bus, closing, stop, edge) = (bus.clone(), closing.clone(), stop.clone(), edge.clone());
+        let result = result::start(result::Given { bus, edge, closing, stop });
+        self.checks(result.checks());
+        self.actors.result = Some(result);
+    }
+
+    fn login(&mut self, edge: &Edge) -> anyhow::Result<()> {
+        let Given { bus, clock, stop, .. } = self.given;
+        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+        let login = login::start(login::Given { bus, clock, pool: self.postgres()?, edge, stop });
+        self.checks(login.checks());
+        self.admin(login.clone())?;
+        self.actors.login = Some(login);
+        Ok(())
+    }
+
+    /// Sees to it that there is an admin, and tells the password that was made up for them.
+    fn admin(&mut self, login: login::Handle) -> anyhow::Result<()> {
+        let email = self.settings.accounts.admin_email.clone();
+        let password = self.settings.accounts.admin_password()?;
+        let (until, is_there) = (self.given.stop.clone(), Arc::new(AtomicBool::new(false)));
+        let tell = Arc::clone(&is_there);
+        let ensure = async move {
+            if let Some(made) = login.ensure_admin(email.clone(), password).await {
+                tell_password(&email, &made);
+            }
+            tell.store(true, Ordering::Relaxed);
+        };
+        self.given.bus.spawn(async move { until.run_until_cancelled(ensure).await });
+        let is_there = move || std::future::ready(is_there.load(Ordering::Relaxed));
+        self.actors.health.add(Check::new("admin", is_there));
+        Ok(())
+    }
+
+    fn session(&mut self, edge: &Edge, redis: Redis) {
+        let Given { bus, clock, stop, .. } = self.given;
+        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+        let accounts = &self.settings.accounts;
+        let (idle, longest) = (accounts.session_idle, accounts.session_longest);
+        let session = session::start(&session::Given { bus, clock, redis, edge, idle, longest, stop });
+        self.checks(session.checks());
+        self.actors.session = Some(session);
+    }
+
+    /// Connections to Postgres, made when they are needed: a process starts without it.
+    fn postgres(&self) -> anyhow::Result<PgPool> {
+        let _on_io = self.io.enter();
+        postgres_pool(self.settings)
+    }
+
+    fn checks(&mut self, checks: impl IntoIterator<Item = Check>) {
+        checks.into_iter().for_each(|check| self.actors.health.add(check));
+    }
+}
+
+impl Actors {
+    /// Adds the addresses of every actor.
+    pub fn routes(&self, config: &mut ServiceConfig) {
+        if let Some(round) = &self.round {
+            round.routes(config);
+        }
+        if let Some(vote) = &self.vote {
+            vote.routes(config);
+        }
+        if let Some(result) = &self.result {
+            result.routes(config);
+        }
+        if let Some(login) = &self.login {
+            login.routes(config);
+        }
+        if let Some(session) = &self.session {
+            session.routes(config);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The process `login`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bins::main(bins::Process::Login)
+}

@@ -1,0 +1,31 @@
+//! Puts together from the settings what tells who is calling.
+
+use anyhow::Context;
+use web::{Callers, Edge, Forms, Invites, Limits, Redis, Sessions, VoterCookies};
+
+use crate::actors::Given;
+use crate::settings::Settings;
+
+/// What tells who is calling, and what is let through. One for a process: limits count in it.
+pub fn edge(settings: &Settings, redis: Redis, given: &Given) -> anyhow::Result<Edge> {
+    let (http, accounts) = (&settings.http, &settings.accounts);
+    let (keys, secure) = (http.keys()?, http.secure_cookies);
+    let clock = &given.clock;
+    let sessions = Sessions::new(redis.clone(), accounts.session_idle, clock.clone());
+    let limits = Limits::new(settings.limits.rates(), keys.clone(), clock.clone());
+    limits.share(redis, &given.bus, given.stop.clone());
+    Ok(Edge {
+        cookies: VoterCookies::new(&keys, secure),
+        callers: Callers::new(&keys, sessions, clock.clone(), accounts.token_life, secure),
+        forms: Forms::new(&keys),
+        invites: Invites::new(keys),
+        limits,
+        proxies: http.proxies()?,
+    })
+}
+
+/// The connection to Redis, made when it is needed: a process starts without it.
+pub fn redis(settings: &Settings, io: &tokio::runtime::Runtime) -> anyhow::Result<Redis> {
+    let url = settings.servers.redis_url()?;
+    Redis::new(&url, io.handle().clone()).context("failed to understand REDIS_URL")
+}

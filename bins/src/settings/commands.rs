@@ -1,0 +1,55 @@
+//! The commands of `urna`, and what can be said with each.
+
+use clap::{Args, ValueEnum};
+use subjects::{Email, RoundId};
+
+/// What an operator can ask for. Without a command, Urna runs.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Count again from the log alone, and compare with the scoreboard
+    ///
+    /// Exits with 0 when they agree and with 1 when they do not. Reads the rounds and their
+    /// logs, and says nothing on the bus. Votes may go on meanwhile.
+    Recount(RecountArgs),
+
+    /// Close a round: it is sealed, and its result is final
+    Close {
+        /// The round's name, as in its address
+        round: RoundId,
+    },
+
+    /// Make an admin, or give one a new password
+    ///
+    /// Prints a new random password. Whoever has an account with this address becomes an admin
+    /// and is signed out everywhere.
+    Admin {
+        /// The admin's e-mail address [default: that of --admin-email]
+        #[arg(long)]
+        email: Option<Email>,
+    },
+}
+
+/// What to recount, and how to tell.
+#[derive(Clone, Debug, Args)]
+pub struct RecountArgs {
+    /// Recount this round only [default: all]
+    #[arg(long)]
+    pub round: Option<RoundId>,
+
+    /// How to print the outcome
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Put the log's counts in place of the scoreboard's where they differ
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// How an outcome is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
