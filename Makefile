@@ -11,7 +11,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO_TARGET_DIR ?= target
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check drill down clean-data
+.PHONY: help run test check drill bench down clean-data
 
 help: ## This list
 	@echo 'make TARGET, where TARGET is one of'
@@ -44,6 +44,13 @@ drill: ## Kill, pause and restart parts at random under load, and compare what v
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
 	cargo build --locked -p bins -p tests --bins && \
 	exec '$(CARGO_TARGET_DIR)/debug/drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+# For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: urna bench --help)
+bench: ## Measure how fast Urna is on this machine, each figure beside what limits it
+	@unset NATS_URL DATABASE_URL REDIS_URL && \
+	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
+	cargo build --locked --release -p bins --bin urna && \
+	exec '$(CARGO_TARGET_DIR)/release/urna' bench $(BENCH)
 
 down: ## Stop what `make run` has left
 	@$(SERVERS) stop

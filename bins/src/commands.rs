@@ -1,4 +1,4 @@
-//! What an operator can ask for: `urna recount`, `urna close`, `urna admin`.
+//! What an operator can ask for: `urna bench`, `urna recount`, `urna close`, `urna admin`.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -45,13 +45,13 @@ struct Comparison {
 /// Runs a command to its end.
 pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    io.block_on(async {
-        match command {
-            Command::Recount(args) => recount(settings, &connect(settings).await?, &args).await,
-            Command::Close { round } => close(&connect(settings).await?, &round).await,
-            Command::Admin { email } => admin(settings, email).await,
-        }
-    })
+    let connected = || connect(settings);
+    match command {
+        Command::Bench(args) => bench::run(&args),
+        Command::Recount(args) => io.block_on(async { recount(settings, &connected().await?, &args).await }),
+        Command::Close { round } => io.block_on(async { close(&connected().await?, &round).await }),
+        Command::Admin { email } => io.block_on(admin(settings, email)),
+    }
 }
 
 async fn connect(settings: &Settings) -> anyhow::Result<Bus> {

@@ -6,8 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use servers::{Process, free_port};
 use tempfile::TempDir;
-use tests::{Process, World, eventually, free_port, program};
+use tests::{World, eventually, program};
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, Capabilities, Key, WebDriver};
 
@@ -44,6 +45,7 @@ impl Browser {
         // Neither the driver nor Chromium tidies up all it has written.
         command.arg(format!("--port={port}")).env("TMPDIR", folder.path());
         let driver = Process::start(command, "chromedriver", &folder.path().join("chromedriver.log"));
+        let driver = driver.expect("chromedriver can be started");
         let status = format!("http://127.0.0.1:{port}/status");
         eventually("chromedriver answers", || async { reqwest::get(&status).await.ok() }).await;
         Self { _driver: driver, folder, port, pages: world.address("urna") }

@@ -19,10 +19,12 @@
 //! - [`limits`] what the machine can no longer do
 //! - [`cluster`] three nats-servers in the place of one
 //! - [`drill`] parts die at random under load
+//! - [`bench`] the benchmark
 //! - [`bus`] what operators see with the `nats` CLI
 
 mod accounts;
 mod away;
+mod bench;
 mod bus;
 mod closing;
 mod cluster;

@@ -35,7 +35,7 @@ async fn the_first_admins_password_is_printed_once_and_never_logged() {
     })
     .await;
 
-    let status = world.running("urna").stop(Duration::from_secs(10)).await;
+    let status = world.running("urna").stop(Duration::from_secs(10)).await.expect("urna stops");
     assert!(status.success(), "{status}");
     world.start_as("urna", "urna", &settings).await;
     assert!(is_admin(&admin).await, "the session outlives the process");

@@ -115,7 +115,7 @@ async fn a_process_told_to_stop_ends_its_streams_and_stops_within_ten_seconds() 
     let load = crate::load::Load::begin(&address, 8, "until-the-end");
     watcher.until("some votes", |data| votes(data, 0) > 20).await;
     // Without a stream that it waits for, it takes far less.
-    let status = world.running("urna").stop(Duration::from_secs(4)).await;
+    let status = world.running("urna").stop(Duration::from_secs(4)).await.expect("it stops");
     assert!(status.success(), "{status}");
     assert!(
         tokio::time::timeout(Duration::from_secs(1), async { while watcher.block().await.is_some() {} })
@@ -134,7 +134,7 @@ async fn a_process_told_to_stop_ends_its_streams_and_stops_within_ten_seconds() 
 async fn a_second_signal_does_not_disturb_the_stop() {
     let mut world = World::with_urna().await;
     world.running("urna").signal(Signal::SIGINT);
-    let status = world.running("urna").stop(Duration::from_secs(10)).await;
+    let status = world.running("urna").stop(Duration::from_secs(10)).await.expect("it stops");
     assert!(status.success(), "{status}");
     world.close().await;
 }

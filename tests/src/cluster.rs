@@ -1,8 +1,8 @@
 //! A world on a cluster of three nats-servers, each with a folder and ports of its own.
 
 use async_nats::jetstream::stream::{Config, StorageType};
+use servers::Server;
 
-use crate::processes::Server;
 use crate::world::{World, eventually};
 
 /// How many nats-servers there are: with two of them a stream goes on.
@@ -13,9 +13,9 @@ const PROBE: &str = "PROBE";
 impl World {
     /// Servers that answer, with a cluster in the place of the one nats-server, and no process yet.
     pub async fn cluster() -> Self {
-        let world = Self::on(|folder| {
-            let mut nodes = Server::nats_cluster(folder, NODES);
-            (nodes.remove(0), nodes)
+        let world = Self::on(|programs, folder| {
+            let mut nodes = Server::nats_cluster(programs, folder, NODES)?;
+            Ok((nodes.remove(0), nodes))
         })
         .await;
         world.takes_streams().await;

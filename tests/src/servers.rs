@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self, consumer};
+use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
-use futures_util::TryStreamExt;
 use redis::aio::MultiplexedConnection;
+use servers::Server;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 
-use crate::processes::Server;
 use crate::world::{WITHIN, World, eventually};
 
 /// How long an answer to a test's own question may take, before it is asked again.
@@ -105,41 +104,8 @@ impl World {
             assert!(begin.elapsed() < WITHIN, "postgres does not start again");
         }
     }
-
-    /// Waits until no durable holds a message that is not acknowledged, or has one before it.
-    pub async fn quiet(&self) {
-        let jetstream = self.jetstream().await.expect("the nats-server answers");
-        eventually("every durable has read and acknowledged everything", || async {
-            unfinished(&jetstream).await.ok()?.is_empty().then_some(())
-        })
-        .await;
-    }
 }
 
 fn node_url(port: u16) -> String {
     format!("nats://127.0.0.1:{port}")
-}
-
-/// The durables that hold a message that is not acknowledged, or have one before them, in words.
-pub(crate) async fn unfinished(jetstream: &jetstream::Context) -> anyhow::Result<Vec<String>> {
-    let mut unfinished = Vec::new();
-    let mut streams = jetstream.streams();
-    while let Some(info) = streams.try_next().await? {
-        let stream = jetstream.get_stream(&info.config.name).await?;
-        let mut consumers = stream.consumers();
-        while let Some(consumer) = consumers.try_next().await? {
-            if !is_done(&consumer) {
-                let (name, stream) = (&consumer.name, &consumer.stream_name);
-                let (before, held) = (consumer.num_pending, consumer.num_ack_pending);
-                unfinished.push(format!(
-                    "the durable {name} of {stream} has {before} messages before it and holds {held}"
-                ));
-            }
-        }
-    }
-    Ok(unfinished)
-}
-
-fn is_done(consumer: &consumer::Info) -> bool {
-    consumer.config.durable_name.is_none() || (consumer.num_pending == 0 && consumer.num_ack_pending == 0)
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
+use servers::{Durability, Process, Programs, Server, free_port};
 use tempfile::TempDir;
 
-use crate::processes::{Process, Server, binary, free_port};
+use crate::programs::{binary, programs};
 use crate::voter::Voter;
 
 /// How long anything that must happen may take.
@@ -69,19 +70,24 @@ pub async fn eventually<T, A: Future<Output = Option<T>>>(what: &str, mut ask: i
 impl World {
     /// Servers that answer, and no process yet.
     pub async fn new() -> Self {
-        Self::on(|folder| (Server::nats(folder), Vec::new())).await
+        Self::on(|programs, folder| Ok((Server::nats(programs, folder, Durability::Synced)?, Vec::new())))
+            .await
     }
 
     /// The same on nats-servers of the caller's choice.
-    pub(crate) async fn on(nats: impl FnOnce(&Path) -> (Server, Vec<Server>)) -> Self {
+    pub(crate) async fn on(
+        nats: impl FnOnce(&Programs, &Path) -> anyhow::Result<(Server, Vec<Server>)>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // The user postgres must be able to pass through.
         let passable = PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), passable).expect("a folder's mode can be set");
-        let (nats, peers) = nats(folder.path());
-        let mut postgres = Server::postgres(folder.path());
-        postgres.start();
-        let redis = Server::redis(folder.path());
+        let programs = programs();
+        let (nats, peers) = nats(&programs, folder.path()).expect("nats-server can be started");
+        // PostgreSQL's own sync protects from power cuts, which no test causes.
+        let postgres = Server::postgres(&programs, folder.path(), Durability::Unsynced);
+        let postgres = postgres.expect("postgres can be started");
+        let redis = Server::redis(&programs, folder.path()).expect("redis can be started");
         let processes = HashMap::new();
         let world = Self { nats, peers, postgres, redis, processes, is_closed: false, folder };
         world.servers_answer().await;
@@ -126,6 +132,7 @@ impl World {
             command.env_remove(without);
         }
         let process = Process::start_telling(command, name, &self.log_of(name), &self.told_by(name));
+        let process = process.expect("our own can be started");
         self.processes.insert(name.to_owned(), Running { process, port });
     }
 
@@ -203,6 +210,12 @@ impl World {
     /// The resident memory of a process in bytes; `None` when it is gone.
     pub fn memory(&self, name: &str) -> Option<u64> {
         self.processes.get(name)?.process.memory()
+    }
+
+    /// Whether one of the processes that are there counts ballots.
+    pub(crate) fn runs_a_tally(&self) -> bool {
+        let counts = |name: &str| matches!(name.split('-').next(), Some("urna" | "tally"));
+        self.processes.iter().any(|(name, running)| counts(name) && running.process.memory().is_some())
     }
 
     /// Everything that a process has logged.

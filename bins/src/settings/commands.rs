@@ -12,6 +12,13 @@ pub enum Command {
     /// logs, and says nothing on the bus. Votes may go on meanwhile.
     Recount(RecountArgs),
 
+    /// Measure how fast Urna is on this machine, each figure beside what limits it
+    ///
+    /// Starts servers and an Urna of its own in the system's temporary folder (TMPDIR chooses another disk), votes,
+    /// prints a table, and stops all of it. Exits with 1 when the votes do not add up. `make bench` finds the servers'
+    /// programs.
+    Bench(Box<bench::Args>),
+
     /// Close a round: it is sealed, and its result is final
     Close {
         /// The round's name, as in its address

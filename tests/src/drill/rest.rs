@@ -11,7 +11,7 @@ use super::story::{Story, Try, compare, numbers};
 use super::watch::Watchers;
 use super::{ACTORS, Drill, Random, Verdict};
 use crate::auditor::{Audit, Scoreboard, recount};
-use crate::servers::unfinished;
+use crate::quiet::unfinished;
 use crate::{Voter, World};
 
 /// The round that is voted in.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// The processes that `parent` has started.
-pub fn children_of(parent: u32) -> Vec<u32> {
+pub(crate) fn children_of(parent: u32) -> Vec<u32> {
     let listed = ps(&["-A", "-o", "pid=,ppid="]);
     let numbers = listed.lines().map(|line| line.split_whitespace().filter_map(|it| it.parse().ok()));
     numbers
@@ -15,7 +15,7 @@ pub fn children_of(parent: u32) -> Vec<u32> {
 }
 
 /// The resident memory of a process in bytes; `None` when it is gone.
-pub fn resident(process: u32) -> Option<u64> {
+pub(crate) fn resident(process: u32) -> Option<u64> {
     let kibibytes: u64 = ps(&["-o", "rss=", "-p", &process.to_string()]).trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
