@@ -116,6 +116,7 @@ async fn a_new_password_ends_every_other_session() {
             .await;
     }
     assert!(ann.is_signed_in().await && ben.is_signed_in().await);
+    world.quiet().await;
     let listed = ann.asks("/sessions").await.body["sessions"].as_array().map(Vec::len);
     assert_eq!(listed, Some(1));
     let ended = said(&world, "SESSIONS").await.into_iter().filter(|(subject, _)| subject.ends_with(".ended"));
