@@ -1,6 +1,9 @@
 //! The scoreboard in Postgres: whoever is behind changes nothing.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection};
 use subjects::{Ledger, OptionId, RoundId};
 use tally::rules::Scoreboard;
 use tally::store::{Store, StoreError};
@@ -44,5 +47,20 @@ async fn counts_that_were_put_in_place_are_read_again_before_anything_is_added()
     let right = tally.read(&round).await.unwrap();
     assert_eq!(right, Scoreboard { generation: 1, ..counts(3, 5) });
     tally.commit(&round, &right, &Scoreboard { generation: 1, ..counts(4, 6) }).await.unwrap();
+    world.abandon();
+}
+
+#[tokio::test]
+async fn a_migration_that_is_given_up_leaves_no_lock_behind() {
+    let world = World::new().await;
+    let mut other = PgConnection::connect(&world.database_url()).await.unwrap();
+    let mut holds_up = other.begin().await.unwrap();
+    sqlx::query("create schema tally").execute(&mut *holds_up).await.unwrap();
+    let (impatient, next) = (store(&world).await, store(&world).await);
+    let looked = tokio::time::timeout(Duration::from_millis(500), impatient.is_there()).await;
+    assert!(looked.is_err(), "it is held up");
+    holds_up.rollback().await.unwrap();
+    assert!(next.is_there().await);
+    assert!(impatient.is_there().await);
     world.abandon();
 }

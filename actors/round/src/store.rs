@@ -1,9 +1,12 @@
 //! The rounds' copy in Postgres, schema `round`.
 
-use sqlx::PgPool;
 use sqlx::types::Json;
+use sqlx::{Connection, PgConnection, PgPool};
 use subjects::RoundChanged;
 use tokio::sync::OnceCell;
+
+/// How long a migration may wait for another's.
+const MIGRATE_WITHIN: &str = "2s";
 
 /// The copy.
 #[derive(Debug)]
@@ -56,8 +59,15 @@ impl Store {
         let mut migrator = sqlx::migrate!();
         migrator.create_schema("round");
         migrator.dangerous_set_table_name("round._sqlx_migrations");
-        let migrated = migrator.run(&self.pool).await;
-        migrated
-            .map_err(|cause| StoreError { doing: "bring the schema round up to date", cause: cause.into() })
+        // On a connection of its own, closed when this is given up: one that went back into the pool would come to
+        // hold the migrator's lock, for good.
+        let options = (*self.pool.connect_options()).clone().options([("lock_timeout", MIGRATE_WITHIN)]);
+        let migrated = async {
+            let mut own = PgConnection::connect_with(&options).await?;
+            migrator.run_direct(None, &mut own, false).await?;
+            own.close().await
+        };
+        let doing = "bring the schema round up to date";
+        migrated.await.map_err(|cause| StoreError { doing, cause })
     }
 }

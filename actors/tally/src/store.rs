@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
 use subjects::{Ledger, OptionId, RoundId};
 
 use crate::rules::Scoreboard;
@@ -14,6 +14,8 @@ const LOCK_SESSION_SILENCE: &str = "5s";
 
 /// How long Postgres may take to answer before it counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// How long a migration may wait for another's.
+const MIGRATE_WITHIN: &str = "2s";
 /// What Postgres says of a table that is not there.
 const UNDEFINED_TABLE: &str = "42P01";
 
@@ -194,9 +196,16 @@ impl Store {
         let mut migrator = sqlx::migrate!();
         migrator.create_schema("tally");
         migrator.dangerous_set_table_name("tally._sqlx_migrations");
-        let migrated = within(async { Ok(migrator.run(&self.pool).await?) }).await;
+        // On a connection of its own, closed when this is given up: one that went back into the pool would come to
+        // hold the migrator's lock, for good.
+        let options = (*self.pool.connect_options()).clone().options([("lock_timeout", MIGRATE_WITHIN)]);
+        let migrate = async {
+            let mut own = PgConnection::connect_with(&options).await?;
+            migrator.run_direct(None, &mut own, false).await?;
+            own.close().await
+        };
         let doing = "bring the schema tally up to date";
-        migrated.map_err(|cause| StoreError::Away { doing, cause })?;
+        within(migrate).await.map_err(|cause| StoreError::Away { doing, cause })?;
         self.has_schema.store(true, Ordering::Relaxed);
         Ok(())
     }

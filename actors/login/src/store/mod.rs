@@ -7,7 +7,7 @@ mod untold;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
 use subjects::{Email, Person, Timestamp, UserId};
 use tokio::sync::OnceCell;
 
@@ -20,6 +20,8 @@ use crate::store::untold::will_tell;
 
 /// How long Postgres may take to answer before it counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// How long a migration may wait for another's.
+const MIGRATE_WITHIN: &str = "2s";
 
 /// The accounts.
 #[derive(Debug)]
@@ -202,7 +204,15 @@ impl Store {
         let mut migrator = sqlx::migrate!();
         migrator.create_schema("login");
         migrator.dangerous_set_table_name("login._sqlx_migrations");
-        within("bring the schema login up to date", async { Ok(migrator.run(&self.pool).await?) }).await
+        // On a connection of its own, closed when this is given up: one that went back into the pool would come to
+        // hold the migrator's lock, for good.
+        let options = (*self.pool.connect_options()).clone().options([("lock_timeout", MIGRATE_WITHIN)]);
+        let migrate = async {
+            let mut own = PgConnection::connect_with(&options).await?;
+            migrator.run_direct(None, &mut own, false).await?;
+            own.close().await
+        };
+        within("bring the schema login up to date", migrate).await
     }
 }
 
