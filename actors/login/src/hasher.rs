@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use metrics::histogram;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -64,7 +64,7 @@ impl Hashing {
     /// Starts the threads, within an actix system.
     pub fn start() -> Self {
         let nobodys = hash(&SecretString::from("a password that is nobody's"));
-        let threads = SyncArbiter::start(threads(), || Hasher);
+        let threads = SyncArbiter::start(threads(), Hasher::default);
         Self { threads, places: Arc::new(Semaphore::new(WAITING_MAX)), nobodys }
     }
 
@@ -105,15 +105,29 @@ pub fn hash(password: &SecretString) -> SecretString {
     SecretString::from(hash.expect("the system has random numbers").to_string())
 }
 
-fn compare(password: &SecretString, hash: &SecretString) -> Compared {
-    let Ok(known) = PasswordHash::new(hash.expose_secret()) else {
-        return Compared::Different;
-    };
-    match ARGON2.verify_password(password.expose_secret().as_bytes(), &known) {
-        Ok(()) if is_outdated(hash) => Compared::SameButOutdated,
-        Ok(()) => Compared::Same,
-        Err(_) => Compared::Different,
+fn compare(password: &SecretString, hash: &SecretString, memory: &mut Vec<Block>) -> Compared {
+    match is_of(password, hash, memory) {
+        Some(true) if is_outdated(hash) => Compared::SameButOutdated,
+        Some(true) => Compared::Same,
+        Some(false) | None => Compared::Different,
     }
+}
+
+/// Whether the hash is that of the password; `None` for what is no hash of argon2's.
+fn is_of(password: &SecretString, hash: &SecretString, memory: &mut Vec<Block>) -> Option<bool> {
+    let known = PasswordHash::new(hash.expose_secret()).ok()?;
+    let (salt, output) = (known.salt?, known.hash?);
+    let algorithm = Algorithm::try_from(known.algorithm.as_str()).ok()?;
+    let version = known.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let cost = Params::try_from(&known).ok()?;
+    memory.resize(cost.block_count(), Block::default());
+    let mut computed = [0; Output::MAX_LENGTH];
+    let computed = computed.get_mut(..output.len())?;
+    Argon2::new(algorithm, version, cost)
+        .hash_password_into_with_memory(password.expose_secret().as_bytes(), &salt, computed, memory)
+        .ok()?;
+    // Outputs are compared in constant time.
+    Some(Output::new(computed).ok()? == output)
 }
 
 fn is_outdated(hash: &SecretString) -> bool {
@@ -127,8 +141,13 @@ fn threads() -> usize {
 }
 
 /// One of the threads.
-#[derive(Debug)]
-pub struct Hasher;
+#[derive(Debug, Default)]
+pub struct Hasher {
+    /// What the last comparison filled, kept while others wait. Memory that is taken anew for each is first brought in
+    /// page by page, and every other thread of the process that wants memory meanwhile waits behind a thread that
+    /// stands back.
+    memory: Vec<Block>,
+}
 
 /// The place is given back when the work is done, even if nobody waits for it any more.
 #[derive(Message)]
@@ -178,7 +197,10 @@ impl Handler<ComparePassword> for Hasher {
 
     fn handle(&mut self, work: ComparePassword, _: &mut SyncContext<Self>) -> Self::Result {
         let ComparePassword { password, hash, place } = work;
-        let compared = timed(|| compare(&password, &hash));
+        let compared = timed(|| compare(&password, &hash, &mut self.memory));
+        if place.semaphore().available_permits() + 1 == WAITING_MAX {
+            self.memory = Vec::new();
+        }
         drop(place);
         actix::MessageResult(compared)
     }
@@ -224,9 +246,10 @@ mod tests {
     async fn a_hash_of_another_cost_is_outdated() {
         let cheaper = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let hash = SecretString::from(cheaper.hash_password(b"correct horse").unwrap().to_string());
-        assert_eq!(compare(&secret("correct horse"), &hash), Compared::SameButOutdated);
-        assert_eq!(compare(&secret("wrong horse"), &hash), Compared::Different);
-        assert_eq!(compare(&secret("correct horse"), &secret("no hash")), Compared::Different);
+        let mut memory = Vec::new();
+        assert_eq!(compare(&secret("correct horse"), &hash, &mut memory), Compared::SameButOutdated);
+        assert_eq!(compare(&secret("wrong horse"), &hash, &mut memory), Compared::Different);
+        assert_eq!(compare(&secret("correct horse"), &secret("no hash"), &mut memory), Compared::Different);
     }
 
     #[actix::test]
