@@ -46,6 +46,7 @@ drill: ## Kill, pause and restart parts at random under load, and compare what v
 	exec '$(CARGO_TARGET_DIR)/debug/drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 # For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: urna bench --help)
+# The parts of the hot path, each by itself: cargo bench -p tests. Past one machine: urna scale.
 bench: ## Measure how fast Urna is on this machine, each figure beside what limits it
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \

@@ -35,6 +35,8 @@ pub struct Actors {
     result: Option<result::Handle>,
     login: Option<login::Handle>,
     session: Option<session::Handle>,
+    /// Who is signed in, for pages that are nobody's.
+    pub callers: Option<web::Callers>,
     /// Whether this process can do its work.
     pub health: Health,
 }
@@ -64,6 +66,7 @@ pub fn start(
     }
     let redis = redis(settings, io)?;
     let edge = edge(settings, redis.clone(), given)?;
+    start.actors.callers = Some(edge.callers.clone());
     if process.runs(Process::Round) {
         start.round(&edge)?;
     }
@@ -119,9 +122,10 @@ impl Start<'_> {
     }
 
     fn result(&mut self, edge: &Edge) {
-        let Given { bus, closing, stop, .. } = self.given;
-        let (bus, closing, stop, edge) = (bus.clone(), closing.clone(), stop.clone(), edge.clone());
-        let result = result::start(result::Given { bus, edge, closing, stop });
+        let Given { bus, clock, closing, stop } = self.given;
+        let (bus, clock, closing) = (bus.clone(), clock.clone(), closing.clone());
+        let (stop, edge) = (stop.clone(), edge.clone());
+        let result = result::start(result::Given { bus, clock, edge, closing, stop });
         self.checks(result.checks());
         self.actors.result = Some(result);
     }

@@ -1,4 +1,4 @@
-//! What an operator can ask for: `urna bench`, `urna recount`, `urna close`, `urna admin`.
+//! What an operator can ask for: `urna bench`, `urna scale`, `urna recount`, `urna close`, `urna admin`.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -27,6 +27,8 @@ const BUS_WITHIN: Duration = Duration::from_secs(10);
 const TALLY_WITHIN: Duration = Duration::from_secs(5);
 /// The pause between two looks at the scoreboard.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What a voter takes in the memory of a box: `make bench` measures a box of a million.
+const VOTER_BYTES: u64 = 100;
 /// How often a person is told how far it has come.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -48,10 +50,27 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let connected = || connect(settings);
     match command {
         Command::Bench(args) => bench::run(&args),
+        Command::Scale(args) => scale(settings, &args),
         Command::Recount(args) => io.block_on(async { recount(settings, &connected().await?, &args).await }),
         Command::Close { round } => io.block_on(async { close(&connected().await?, &round).await }),
         Command::Admin { email } => io.block_on(admin(settings, email)),
     }
+}
+
+fn scale(settings: &Settings, args: &scale::Args) -> anyhow::Result<ExitCode> {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let constants = scale::Constants {
+        block_max: number(subjects::ballot::BLOCK_MAX),
+        ballot_bytes: number(vote::rules::BALLOT_BYTES),
+        voter_bytes: VOTER_BYTES,
+        waiting_max: number(settings.waiting_max),
+        come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),
+        run_every: nats::intake::RUN_EVERY,
+        run_max: nats::BATCH_MAX,
+        event_every: result::EVENT_EVERY,
+    };
+    print!("{}", scale::answer(args, &constants)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
@@ -65,7 +84,7 @@ async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
     let away = || format!("no rounds at {url} within {BUS_WITHIN:?}; NATS_URL says where they are");
     answered.await.with_context(away)?;
     // The streams are there: whoever made the rounds has declared them.
-    bus.declare_standing(&[]).await;
+    bus.declare_standing(&[], &[]).await;
     Ok(bus)
 }
 

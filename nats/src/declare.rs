@@ -6,7 +6,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::jetstream::context::CreateStreamErrorKind;
 use async_nats::jetstream::stream::{Config, ConsumerErrorKind, DiscardPolicy, RetentionPolicy, StorageType};
-use subjects::{Durable, Retention, Stream};
+use subjects::{Bucket, Durable, Retention, Stream};
 use tracing::warn;
 
 use crate::{Bus, Unavailable};
@@ -21,11 +21,17 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 impl Bus {
-    /// Declares the streams that everything else needs, trying until the server lets it, and lets those go on who
-    /// wait for that.
-    pub async fn declare_standing(&self, streams: &[Stream]) {
+    /// Declares the streams and the buckets that everything else needs, trying until the server lets it, and lets
+    /// those go on who wait for that.
+    pub async fn declare_standing(&self, streams: &[Stream], buckets: &[Bucket]) {
         for stream in streams {
             while let Err(fault) = self.declare(stream).await {
+                warn!(%fault, "will try again");
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
+            }
+        }
+        for bucket in buckets {
+            while let Err(fault) = self.declare_bucket(bucket).await {
                 warn!(%fault, "will try again");
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }

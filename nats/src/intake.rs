@@ -27,7 +27,7 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1
 /// The shortest time between two runs for an actor that keeps its own place. The first is handed over at once, and so is
 /// what lies behind a full one: what each run costs, a transaction and an announcement, is paid for many messages
 /// together while they come in quickly.
-const RUN_EVERY: Duration = Duration::from_millis(20);
+pub const RUN_EVERY: Duration = Duration::from_millis(20);
 
 /// Why a message was not handled. One question decides: could this very message succeed later?
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,6 +4,7 @@
 //! - [`intake`] feeds an actor from a durable consumer; the actor's reply is the acknowledgement
 //! - [`Follower`] reads a stream in order, without a place of its own on the server
 //! - [`Latest`] the newest message of every subject, in memory, kept current
+//! - [`Object`]s are too large for a message, and lie in buckets
 //! - [`Clock`] the only source of the present moment
 //!
 //! Everything here runs on the runtime that called [`Bus::connect`]; no arbiter can starve it.
@@ -14,6 +15,7 @@ mod declare;
 mod follow;
 pub mod intake;
 mod latest;
+mod objects;
 mod reader;
 mod trace;
 
@@ -21,5 +23,6 @@ pub use bus::{Bus, BusSettings, Expect, SayError, Service, Unavailable};
 pub use clock::Clock;
 pub use follow::{Follower, StartAt};
 pub use latest::{Latest, Newest, Renewed};
-pub use reader::{Batch, Letter};
+pub use objects::Object;
+pub use reader::{BATCH_MAX, Batch, Letter};
 pub use trace::TraceContext;

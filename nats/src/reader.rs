@@ -13,7 +13,7 @@ use subjects::Timestamp;
 use crate::{TraceContext, Unavailable, trace};
 
 /// How many messages are handled at one go.
-const BATCH_MAX: usize = 500;
+pub const BATCH_MAX: usize = 500;
 /// How many bytes of messages wait in this process at the most, before they are handled.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
 /// How long one request for messages stays with the server.

@@ -1,6 +1,7 @@
 //! Ballots: the log of a round, which is its ballot box.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ pub struct Replaced {
     pub choice: Choice,
 }
 
-/// The options of one ballot: one for plurality.
+/// The options of one ballot: one for plurality, one or several for approval, in the round's order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Choice(pub Vec<OptionId>);
@@ -85,6 +86,19 @@ impl Place {
     pub fn receipt(self, round: &RoundId) -> String {
         format!("{round}.{}.{}", self.sequence, self.index)
     }
+
+    /// Reads a receipt: the round and the place it names. There may be nothing there.
+    pub fn of_receipt(receipt: &str) -> Option<(RoundId, Self)> {
+        let (round, place) = receipt.split_once('.')?;
+        let (sequence, index) = place.split_once('.')?;
+        let place = Self { sequence: number(sequence)?, index: number(index)? };
+        Some((RoundId::parse(round).ok()?, place))
+    }
+}
+
+/// A number as it is written in a receipt, and in no other way: one receipt is one text.
+fn number<N: FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse().ok().filter(|number: &N| number.to_string() == text)
 }
 
 impl fmt::Display for Choice {
@@ -142,5 +156,24 @@ impl Heard for VoteMessage {
             return Err(Unreadable::because(format!("a message of round {said_of}")));
         }
         Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_names_a_round_and_a_place_and_is_written_in_one_way() {
+        let round = RoundId::parse("cats-or-dogs").unwrap();
+        let place = Place { sequence: 12, index: 0 };
+        assert_eq!(place.receipt(&round), "cats-or-dogs.12.0");
+        assert_eq!(Place::of_receipt("cats-or-dogs.12.0"), Some((round, place)));
+        for wrong in
+            ["", "demo", "demo.1", "demo.1.0.0", "demo.01.0", "demo.+1.0", "demo.-1.0", "Demo.1.0", "demo.1."]
+        {
+            assert_eq!(Place::of_receipt(wrong), None, "{wrong}");
+        }
+        assert_eq!(Place::of_receipt(&format!("demo.{}0.0", u64::MAX)), None);
     }
 }

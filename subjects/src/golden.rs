@@ -25,6 +25,7 @@ fn what_was_once_said_can_always_be_heard() {
     holds::<RoundChanged>("round.demo", include_str!("../golden/round.changed.json"));
     holds::<RoundChanged>("round.demo", include_str!("../golden/round.closing.json"));
     holds::<RoundChanged>("round.board", include_str!("../golden/round.edited.json"));
+    holds::<RoundChanged>("round.board", include_str!("../golden/round.organised.json"));
     holds::<VoterKeyMade>("key.demo", include_str!("../golden/key.made.json"));
     holds::<TallyCounted>("tally.demo.counted", include_str!("../golden/tally.counted.json"));
     holds::<MessageBuried>("dead.tally.VOTES-demo", include_str!("../golden/dead.buried.json"));

@@ -291,7 +291,7 @@ impl From<VoterKey> for String {
     }
 }
 
-fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
+pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
     let malformed = MalformedId::Hex(2 * N);
     let mut bytes = [0; N];
     if text.len() != 2 * N || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {

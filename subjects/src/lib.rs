@@ -1,13 +1,15 @@
 //! The words: every message, every subject, every stream and every identifier. Data only.
 //!
-//! - [`ids`] identifiers, impossible to hold in a wrong form
+//! - [`ids`], [`picture`] identifiers, impossible to hold in a wrong form
 //! - [`email`] addresses of people, and which of them may vote
 //! - [`login`], [`session`], [`round`], [`ballot`], [`tally`], [`dead`] one file for each kind of message
 //! - [`stream`] where messages are kept, and who reads them under which durable name
+//! - [`bucket`] where things are kept that are too large for a message
 //!
 //! Payloads are JSON. What was once said can always be heard: `golden/` holds one file per message.
 
 pub mod ballot;
+pub mod bucket;
 pub mod dead;
 pub mod email;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod golden;
 pub mod ids;
 pub mod login;
 pub mod message;
+pub mod picture;
 pub mod round;
 pub mod session;
 pub mod stream;
@@ -22,6 +25,7 @@ pub mod tally;
 mod timestamp;
 
 pub use ballot::{BallotsCast, CastBallot, Choice, Place, Replaced, RoundSealed, VoteMessage};
+pub use bucket::Bucket;
 pub use dead::MessageBuried;
 pub use email::{Email, EmailRule, MalformedEmail};
 pub use ids::{BallotId, MalformedId, MessageId, OptionId, RoundId, SessionId, UserId, Voter, VoterKey};
@@ -30,7 +34,10 @@ pub use login::{
     Role,
 };
 pub use message::{Heard, Said, Unreadable};
-pub use round::{Change, Method, Policy, Round, RoundChanged, RoundOption, RoundState, VoterKeyMade};
+pub use picture::PictureId;
+pub use round::{
+    Change, Method, Order, Policy, ResultsShown, Round, RoundChanged, RoundOption, RoundState, VoterKeyMade,
+};
 pub use session::{SessionEnded, SessionMessage, SessionOpened, WhyEnded};
 pub use stream::{Durable, Retention, Stream};
 pub use tally::{Ledger, TallyCounted};

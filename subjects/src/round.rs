@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Heard, Said, Unreadable, from_json};
-use crate::{EmailRule, OptionId, RoundId, Timestamp, UserId, VoterKey};
+use crate::{EmailRule, OptionId, PictureId, Role, RoundId, Timestamp, UserId, VoterKey};
 
 /// `round.<round>`: the whole round as it now is, and what changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,10 +43,16 @@ pub struct Round {
     /// Whose round it is; nobody's when the settings made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<UserId>,
-    /// What can be chosen, in the order shown.
+    /// What can be chosen, in the organiser's order.
     pub options: Vec<RoundOption>,
+    /// In which order a voter is shown them. Results keep the organiser's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub order: Order,
     /// How a choice is made and counted.
     pub method: Method,
+    /// How many options an approval ballot may name at the most; all of them when it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
     /// Who may vote.
     pub policy: Policy,
     /// Whether programs may vote for whom they like, by `X-Voter-Id`. Only where anyone may vote.
@@ -58,6 +64,12 @@ pub struct Round {
     pub emails: Vec<EmailRule>,
     /// Whether a voter may replace a ballot by another until the round closes.
     pub changeable: bool,
+    /// When its results are shown, and to whom.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub results: ResultsShown,
+    /// Whether other sites may show its results in a frame.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub embeddable: bool,
     /// Where it stands.
     pub state: RoundState,
     /// When it opens by itself; by hand only when it says nothing.
@@ -66,6 +78,49 @@ pub struct Round {
     /// When it closes by itself; by hand only when it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closes_at: Option<Timestamp>,
+}
+
+impl Round {
+    /// A draft of which nothing is said yet: nobody's, one option a ballot, for anyone.
+    pub fn blank(id: RoundId) -> Self {
+        Self {
+            id,
+            title: String::new(),
+            description: String::new(),
+            owner: None,
+            options: Vec::new(),
+            order: Order::Fixed,
+            method: Method::Plurality,
+            most: None,
+            policy: Policy::Anyone,
+            programs: true,
+            emails: Vec::new(),
+            changeable: false,
+            results: ResultsShown::Always,
+            embeddable: false,
+            state: RoundState::Draft,
+            opens_at: None,
+            closes_at: None,
+        }
+    }
+
+    /// Whether it is this person's to run: whoever made it, while they may make rounds, and every admin.
+    pub fn is_run_by(&self, user: UserId, role: Role) -> bool {
+        match role {
+            Role::Admin => true,
+            Role::Organiser => self.owner == Some(user),
+            Role::Voter => false,
+        }
+    }
+
+    /// Whether its results are for everybody now, numbers of every kind included.
+    pub fn shows_results_to_all(&self) -> bool {
+        self.results == ResultsShown::Always || self.state == RoundState::Closed
+    }
+}
+
+fn is_default<T: Default + PartialEq>(it: &T) -> bool {
+    *it == T::default()
 }
 
 fn yes() -> bool {
@@ -83,6 +138,46 @@ pub struct RoundOption {
     pub id: OptionId,
     /// As people read it.
     pub label: String,
+    /// What else there is to know about it; may be empty, may have several lines.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Where there is more to read: an address that begins with `http:` or `https:`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What it looks like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PictureId>,
+}
+
+impl RoundOption {
+    /// An option of a name and a label, and of nothing else.
+    pub fn new(id: OptionId, label: &str) -> Self {
+        Self { id, label: label.to_owned(), description: String::new(), link: None, picture: None }
+    }
+}
+
+/// In which order a voter is shown the options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The organiser's, for everybody.
+    #[default]
+    Fixed,
+    /// Every voter has one of their own, and keeps it.
+    Shuffled,
+}
+
+/// When the results of a round are shown, and to whom. Its organiser sees them always, and everybody once it is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultsShown {
+    /// To everybody, from the start on.
+    #[default]
+    Always,
+    /// To whoever has voted.
+    AfterVoting,
+    /// To nobody before it is closed.
+    AfterClose,
 }
 
 /// How a choice is made and counted.
@@ -91,6 +186,8 @@ pub struct RoundOption {
 pub enum Method {
     /// Exactly one option.
     Plurality,
+    /// One option or several, each of which gets a vote.
+    Approval,
 }
 
 /// Who may vote.

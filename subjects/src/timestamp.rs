@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
 /// A moment in UTC. Written as RFC 3339, for example `2026-11-21T09:30:00.25Z`.
@@ -37,6 +38,12 @@ impl Timestamp {
         Ok(Self(moment.to_offset(UtcOffset::UTC)))
     }
 
+    /// As people say it, to the minute: `21 November 2026, 09:30 UTC`.
+    pub fn words(self) -> String {
+        let words = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+        self.0.format(words).unwrap_or_else(|_| self.to_string())
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Timestamp) -> Duration {
         (self.0 - earlier.0).try_into().unwrap_or_default()
@@ -60,6 +67,7 @@ mod tests {
         assert_eq!(moment.to_string(), "2026-11-21T09:30:00.25Z");
         assert_eq!(serde_json::to_string(&moment).unwrap(), "\"2026-11-21T09:30:00.25Z\"");
         assert_eq!(moment.unix_millis(), 1_795_253_400_250);
+        assert_eq!(moment.words(), "21 November 2026, 09:30 UTC");
     }
 
     #[test]

@@ -7,9 +7,20 @@ use std::sync::LazyLock;
 static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
     vec![
         StaticFile::new("urna.css", "text/css; charset=utf-8", include_bytes!("../static/urna.css")),
+        StaticFile::new("docs.css", "text/css; charset=utf-8", include_bytes!("../static/docs.css")),
         StaticFile::new("invites.css", "text/css; charset=utf-8", include_bytes!("../static/invites.css")),
+        StaticFile::new("admin.css", "text/css; charset=utf-8", include_bytes!("../static/admin.css")),
+        StaticFile::new("admin.js", "text/javascript; charset=utf-8", include_bytes!("../static/admin.js")),
         StaticFile::new("vote.js", "text/javascript; charset=utf-8", include_bytes!("../static/vote.js")),
         StaticFile::new("result.js", "text/javascript; charset=utf-8", include_bytes!("../static/result.js")),
+        StaticFile::new("round.js", "text/javascript; charset=utf-8", include_bytes!("../static/round.js")),
+        StaticFile::new(
+            "present.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("../static/present.js"),
+        ),
+        StaticFile::new("screens.css", "text/css; charset=utf-8", include_bytes!("../static/screens.css")),
+        StaticFile::new("og.png", "image/png", include_bytes!("../static/og.png")),
         StaticFile::new("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
     ]
 });

@@ -5,6 +5,9 @@
 //! Promise: every sample of every page is drawn whole, with what people wrote in it escaped.
 
 mod account;
+mod admin;
+mod bars;
+mod docs;
 mod draw;
 mod error;
 mod files;
@@ -12,9 +15,14 @@ mod form;
 mod home;
 mod invites;
 mod ladder;
+mod picture;
+mod preview;
 mod qr;
+mod receipt;
 mod result;
 mod round;
+mod schedule;
+mod screens;
 mod sessions;
 mod sign_in;
 mod users;
@@ -22,6 +30,12 @@ mod visitor;
 mod vote;
 
 pub use account::{AccountPage, Saved};
+pub use admin::{
+    AdminPage, AdminRound, ConfirmPage, Deed, Difference, Done, NewRoundPage, OptionForm, PictureForm,
+    RoundAdminPage, RoundForm, Share,
+};
+pub use bars::{Bars, Counting, ResultLine};
+pub use docs::{DocsAnswer, DocsBody, DocsField, DocsKind, DocsOperation, DocsPage, DocsTag};
 pub use draw::RenderError;
 pub use error::{ErrorPage, Link};
 pub use files::{StaticFile, static_files};
@@ -29,8 +43,13 @@ pub use form::FormField;
 pub use home::{HomePage, RoundCard};
 pub use invites::{InviteCard, InvitesPage};
 pub use ladder::ladder_words;
-pub use result::{Counting, ResultLine, ResultPage};
+pub use picture::picture_address;
+pub use preview::Preview;
+pub use receipt::{ReceiptPage, ReceiptStanding};
+pub use result::{HiddenPage, ResultPage};
 pub use round::RoundHead;
+pub use schedule::Schedule;
+pub use screens::{EmbedPage, NoEmbedPage, PresentPage, Shown};
 pub use sessions::{Moment, SessionLine, SessionsPage};
 pub use sign_in::{LoginPage, RegisterPage};
 pub use users::{UserLine, UsersPage};
@@ -48,13 +67,23 @@ mod tests {
         let mut pages = Vec::new();
         pages.extend(HomePage::samples().iter().map(HomePage::render));
         pages.extend(VotePage::samples().iter().map(VotePage::render));
+        pages.extend(ReceiptPage::samples().iter().map(ReceiptPage::render));
         pages.extend(ResultPage::samples().iter().map(ResultPage::render));
+        pages.extend(HiddenPage::samples().iter().map(HiddenPage::render));
+        pages.extend(EmbedPage::samples().iter().map(EmbedPage::render));
+        pages.extend(NoEmbedPage::samples().iter().map(NoEmbedPage::render));
+        pages.extend(PresentPage::samples().iter().map(PresentPage::render));
         pages.extend(InvitesPage::samples().iter().map(InvitesPage::render));
+        pages.extend(DocsPage::samples().iter().map(DocsPage::render));
         pages.extend(ErrorPage::samples().iter().map(ErrorPage::render));
         pages.extend(LoginPage::samples().iter().map(LoginPage::render));
         pages.extend(RegisterPage::samples().iter().map(RegisterPage::render));
         pages.extend(AccountPage::samples().iter().map(AccountPage::render));
         pages.extend(UsersPage::samples().iter().map(UsersPage::render));
+        pages.extend(AdminPage::samples().iter().map(AdminPage::render));
+        pages.extend(NewRoundPage::samples().iter().map(NewRoundPage::render));
+        pages.extend(RoundAdminPage::samples().iter().map(RoundAdminPage::render));
+        pages.extend(ConfirmPage::samples().iter().map(ConfirmPage::render));
         pages.extend(SessionsPage::samples().iter().map(SessionsPage::render));
 
         for page in pages {

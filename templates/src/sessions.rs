@@ -1,7 +1,7 @@
 //! The page of sessions: where a person is signed in.
 
 use serde::Serialize;
-use subjects::Role;
+use subjects::{Role, Timestamp};
 
 use crate::Visitor;
 use crate::draw::{RenderError, draw};
@@ -43,6 +43,17 @@ pub struct Moment {
     pub at: String,
     /// As people say it: `5 minutes ago`.
     pub words: String,
+}
+
+impl Moment {
+    /// A moment to the minute: `21 November 2026, 09:30 UTC`.
+    pub fn of(moment: Timestamp) -> Self {
+        Self { at: moment.to_string(), words: moment.words() }
+    }
+
+    pub(crate) fn sample() -> Self {
+        Self { at: "2026-11-21T18:00:00Z".to_owned(), words: "21 November 2026, 18:00 UTC".to_owned() }
+    }
 }
 
 impl SessionsPage {

@@ -5,7 +5,7 @@ use subjects::{Policy, Role, RoundState};
 
 use crate::draw::{RenderError, draw};
 use crate::round::{RoundHead, hostile_labels};
-use crate::{Visitor, ladder_words};
+use crate::{Preview, Schedule, Visitor, ladder_words};
 
 /// The choice form of one round.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -14,6 +14,10 @@ pub struct VotePage {
     pub visitor: Visitor,
     /// What is being voted on.
     pub round: RoundHead,
+    /// What the clock does next to it.
+    pub schedule: Schedule,
+    /// What a link to the page shows.
+    pub preview: Preview,
     /// What else there is to know before one votes; may be empty, may have several lines.
     pub description: String,
     /// Who may vote, in plain words.
@@ -28,6 +32,8 @@ pub struct VotePage {
     pub invite_problem: Option<String>,
     /// In the order they are to be shown.
     pub options: Vec<VoteOption>,
+    /// How many of them a ballot may name at the most.
+    pub most: usize,
     /// Whether a vote may be changed until the round closes.
     pub changeable: bool,
     /// The receipt of the ballot this browser has in the box.
@@ -61,8 +67,16 @@ pub struct VoteOption {
     pub id: String,
     /// What people read.
     pub label: String,
-    /// The choice of the ballot in the box; without a receipt, only the one to begin with.
+    /// What else there is to know about it; may be empty, may have several lines.
+    pub description: String,
+    /// Where there is more to read.
+    pub link: Option<String>,
+    /// The address of its picture.
+    pub picture: Option<String>,
+    /// Whether it is chosen when the page is opened.
     pub chosen: bool,
+    /// Whether the ballot in the box names it.
+    pub in_box: bool,
 }
 
 impl VotePage {
@@ -80,6 +94,8 @@ impl VotePage {
         let problem = Some("Choose one of the options.".to_owned());
         let refused = Self { problem, ..fresh.clone() };
         let mut samples = vec![
+            Self::approval_sample(2),
+            Self { problem: Some("Choose at least one.".to_owned()), ..Self::approval_sample(3) },
             fresh,
             voted,
             just_voted,
@@ -127,6 +143,8 @@ impl VotePage {
         Self {
             visitor: Visitor::default(),
             round: RoundHead::sample(state),
+            schedule: Schedule::sample(),
+            preview: Preview::plain_sample(),
             description: String::new(),
             policy_words: ladder_words(Policy::Anyone, true, false),
             gate: Gate::Open,
@@ -134,12 +152,9 @@ impl VotePage {
             invite: None,
             invite_problem: None,
             options: [("cats", "Cats"), ("dogs", "Dogs")]
-                .map(|(id, label)| VoteOption {
-                    id: id.to_owned(),
-                    label: label.to_owned(),
-                    chosen: chosen == Some(id),
-                })
+                .map(|(id, label)| VoteOption::sample(id, label, chosen == Some(id)))
                 .into(),
+            most: 1,
             changeable: true,
             receipt: chosen.map(|_| "demo-12-1".to_owned()),
             just_voted: false,
@@ -147,17 +162,52 @@ impl VotePage {
         }
     }
 
+    /// Several may be chosen, and two are in the box.
+    fn approval_sample(most: usize) -> Self {
+        let ann = VoteOption {
+            description: "A carpenter.\nTreasurer since 2024.".to_owned(),
+            link: Some("https://example.org/ann".to_owned()),
+            picture: Some("/rounds/board/options/ann/picture?v=9f86d081".to_owned()),
+            ..VoteOption::sample("ann", "Ann", true)
+        };
+        let described = VoteOption {
+            description: "Knows the statutes by heart.".to_owned(),
+            ..VoteOption::sample("bob", "Bob", false)
+        };
+        let options = vec![ann, described, VoteOption::sample("eve", "Eve", true)];
+        Self { options, most, ..Self::sample(RoundState::Open, Some("ann")) }
+    }
+
     fn hostile_sample() -> Self {
+        let hostile = |place: usize, label: String| VoteOption {
+            description: format!("{label}\n<img src=x onerror=alert(1)>"),
+            link: Some("https://example.org/\"><script>alert(1)</script>".to_owned()),
+            ..VoteOption::sample(&format!("option-{place}"), &label, place == 1)
+        };
         let options = hostile_labels().into_iter().enumerate();
         Self {
             visitor: Visitor::hostile_sample(),
             round: RoundHead::hostile_sample(RoundState::Open),
+            schedule: Schedule::by_hand_sample(),
+            preview: Preview::sample(),
             description: "Two lines:\n<script>alert(1)</script> and an end".to_owned(),
-            options: options
-                .map(|(place, label)| VoteOption { id: format!("option-{place}"), label, chosen: place == 1 })
-                .collect(),
+            options: options.map(|(place, label)| hostile(place, label)).collect(),
             receipt: Some("camels-1048576-1000".to_owned()),
             ..Self::sample(RoundState::Open, None)
+        }
+    }
+}
+
+impl VoteOption {
+    fn sample(id: &str, label: &str, chosen: bool) -> Self {
+        Self {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            description: String::new(),
+            link: None,
+            picture: None,
+            chosen,
+            in_box: chosen,
         }
     }
 }

@@ -1,4 +1,5 @@
-// Keeps the result page current. The server has drawn it complete: this only moves what changes.
+// Keeps the counts on a page current: the result page, the presenter view, and the frame in another site, which show
+// more of them or less. The server has drawn the page complete: this only moves what changes.
 
 const ANNOUNCE_EVERY_MS = 5_000;
 const ANNOUNCED_LINES = 5;
@@ -17,11 +18,12 @@ let drawn = Number(page.dataset.sequence);
 let latest = null;
 let announcing = false;
 
-document.getElementById("address").textContent = `${location.host}/vote/${page.dataset.round}`;
+const address = document.getElementById("address");
+if (address) address.textContent = `${location.host}/vote/${page.dataset.round}`;
 if (page.dataset.final !== "true") watch();
 
 function watch() {
-  const events = new EventSource(`/rounds/${page.dataset.round}/events`);
+  const events = new EventSource(`/rounds/${page.dataset.round}/events${page.dataset.events ?? ""}`);
   events.addEventListener("open", () => setText(connection, ""));
   events.addEventListener("error", () => {
     setText(connection, "Reconnecting…");
@@ -37,26 +39,30 @@ function watch() {
     drawn = result.sequence;
     draw(result);
     announce(result);
+    // For round.js: when it closes.
+    document.dispatchEvent(new CustomEvent("round", { detail: result }));
     if (result.final) events.close();
   });
+  // Sent in place of counts that are not for this page any more.
+  events.addEventListener("round", () => location.reload());
 }
 
 function draw(result) {
   const state = document.getElementById("state").firstElementChild;
   state.dataset.state = result.state;
   setText(state, STATES[result.state]);
-  setText(document.getElementById("title"), result.title);
-  document.getElementById("final").hidden = !result.final;
-  document.getElementById("waiting").hidden = result.counting !== "waiting";
-  document.getElementById("join").hidden = result.state !== "open";
-  setText(document.getElementById("policy"), result.policy_words);
+  say("title", result.title);
+  show("final", result.final);
+  show("waiting", result.counting === "waiting");
+  show("join", result.state === "open");
+  say("policy", result.policy_words);
   drawLines(result.lines);
   drawCount("total", result.total);
-  setText(document.getElementById("total-unit"), unit(result.total));
+  say("total-unit", unit(result.total, result.method));
   drawCount("sequence", result.sequence);
   drawCount("head", result.head);
   for (const name of LEDGER) drawCount(name, result.ledger[name]);
-  document.getElementById("unread").hidden = result.ledger.unreadable === 0;
+  show("unread", result.ledger.unreadable > 0);
 }
 
 // Options may still come and go while a round is a draft.
@@ -76,7 +82,7 @@ function drawLines(current) {
 
 function drawLine(row, line) {
   const share = `${line.share.toFixed(1)}%`;
-  setText(row.querySelector(".label"), line.label);
+  setText(row.querySelector(".name"), line.label);
   setText(row.querySelector(".share span"), share);
   setText(row.querySelector(".number"), numbers.format(line.votes));
   setText(row.querySelector(".unit"), unit(line.votes));
@@ -84,11 +90,24 @@ function drawLine(row, line) {
 }
 
 function drawCount(id, count) {
-  setText(document.getElementById(id), numbers.format(count));
+  say(id, numbers.format(count));
 }
 
-function unit(votes) {
-  return votes === 1 ? "vote" : "votes";
+/** Of one option, votes; of all together, ballots where a ballot may give a vote to several options. */
+function unit(count, method) {
+  const one = method === "approval" ? "ballot" : "vote";
+  return count === 1 ? one : `${one}s`;
+}
+
+// Not every page shows everything.
+function say(id, text) {
+  const element = document.getElementById(id);
+  if (element) setText(element, text);
+}
+
+function show(id, isShown) {
+  const element = document.getElementById(id);
+  if (element) element.hidden = !isShown;
 }
 
 // A live region speaks whenever it is written to, even with the words it already holds.
@@ -111,6 +130,6 @@ function announce(result) {
 function speak() {
   const leading = [...latest.lines].sort((a, b) => b.votes - a.votes).slice(0, ANNOUNCED_LINES);
   const counts = leading.map((line) => `${line.label} ${numbers.format(line.votes)}`).join(", ");
-  const total = `${numbers.format(latest.total)} ${unit(latest.total)}: ${counts}`;
+  const total = `${numbers.format(latest.total)} ${unit(latest.total, latest.method)}: ${counts}`;
   setText(announcement, latest.final ? `Final result, ${total}` : total);
 }

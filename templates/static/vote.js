@@ -20,17 +20,44 @@ let intent = null;
 let sending = false;
 let calm = send?.textContent;
 
+// How many options the ballot may name.
+const most = Number(form.dataset.most);
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!sending) cast(new FormData(form).get("choice"));
+  if (sending) return;
+  const choice = new FormData(form).getAll("choice");
+  if (choice.length > 0) {
+    cast(choice);
+  } else {
+    showProblem("Choose at least one option.");
+    form.querySelector("[name=choice]").focus();
+  }
 });
 
-form.addEventListener("change", () => {
-  if (send && !sending) send.textContent = calm;
+form.addEventListener("change", ({ target }) => {
+  if (!send || sending) return;
+  send.textContent = calm;
+  if (most > 1) keepWithin(target);
 });
 
-async function cast(option) {
-  if (intent?.option !== option) intent = { option, ballot: newBallotId() };
+/** Takes back the tick that is one too many, and says so: a box that cannot be ticked would not say why. */
+function keepWithin(ticked) {
+  const chosen = new FormData(form).getAll("choice").length;
+  showProblem("");
+  if (chosen > most) {
+    ticked.checked = false;
+    showProblem(`You can choose up to ${most}. Take one away before you choose another.`);
+  } else if (chosen > 0) {
+    progress.textContent = `${chosen} of up to ${most} chosen`;
+  } else {
+    progress.textContent = "";
+  }
+}
+
+async function cast(choice) {
+  const meant = choice.join();
+  if (intent?.meant !== meant) intent = { meant, choice, ballot: newBallotId() };
   setSending(true);
   showProblem("");
   progress.textContent = "Sending…";
@@ -51,10 +78,10 @@ async function cast(option) {
   }
 }
 
-async function deliver({ option, ballot }) {
+async function deliver({ choice, ballot }) {
   // Without an invite there is no such field, and JSON leaves `undefined` out.
   const invite = form.elements.invite?.value;
-  const body = JSON.stringify({ round: form.dataset.round, choice: [option], ballot, invite });
+  const body = JSON.stringify({ round: form.dataset.round, choice, ballot, invite });
   for (let attempt = 1; ; attempt += 1) {
     const answer = await post(body);
     const known = answer.accepted || answer.refusal;
@@ -131,6 +158,7 @@ function showAccepted({ choice, receipt }) {
     option.querySelector(".mark").hidden = !choice.includes(option.querySelector("input").value);
   }
   document.getElementById("receipt").textContent = receipt;
+  document.getElementById("receipt-link").href = `/receipts/${receipt}`;
   confirmation.firstElementChild.hidden = false;
   document.getElementById("watch")?.remove();
   if (form.dataset.changeable === "true") {

@@ -148,14 +148,9 @@ async fn password_managers_are_told_what_each_field_is_and_every_page_fits_a_pho
     admin.until(".person h2", &["Admin"]).await;
     is_for_everyone(&admin).await;
 
-    // There is no page yet that asks for a sheet of invites.
-    let ask = "const form = document.querySelector('.person form');
-        form.action = '/rounds/board/invites';
-        form.querySelector('[name=back]').name = 'count';
-        form.querySelector('[name=count]').value = '2';
-        form.querySelector('select').remove();
-        form.submit()";
-    admin.runs(ask).await;
+    admin.opens("/admin/rounds/board").await;
+    admin.types("#invites-count", "2").await;
+    admin.clicks("[action=\"/rounds/board/invites\"] button").await;
     admin.until(".invite-title", &["Who?", "Who?"]).await;
     is_for_everyone(&admin).await;
     assert_eq!(admin.complaints().await, [""; 0]);

@@ -5,7 +5,7 @@ use tests::{World, eventually};
 
 use crate::window::{Browser, Window};
 
-const PAGES: [&str; 3] = ["/", "/vote/demo", "/result/demo"];
+const PAGES: [&str; 5] = ["/", "/vote/demo", "/result/demo", "/present/demo", "/docs"];
 
 #[tokio::test]
 async fn pages_have_no_errors_in_the_console_and_ask_no_other_host() {

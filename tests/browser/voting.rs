@@ -32,7 +32,7 @@ async fn a_vote_in_one_window_moves_the_bar_in_another_within_a_second() {
     has_bars(&watcher, [100, 0]).await;
     voter.until("#confirmation strong", &["Your vote is in the box."]).await;
     voter.until("#receipt", &["demo.1.0"]).await;
-    voter.until("main a", &["See the results"]).await;
+    voter.until("main a", &["Receipt demo.1.0", "See the results"]).await;
     voter.until(SEND, &["Change my vote"]).await;
 
     voter.clicks(DOGS).await;
@@ -124,7 +124,7 @@ async fn a_vote_sent_by_keyboard_alone() {
     person.presses(Key::Space).await;
     person.until(".option", &["Cats\nYour vote", "Dogs"]).await;
 
-    person.presses(Key::Tab).await;
+    tabs_to(&person, "to-results").await;
     person.presses(Key::Enter).await;
     person.until("#lines .votes", &["1 vote", "0 votes"]).await;
     assert_eq!(person.path().await, "/result/demo");

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,14 @@ impl Window {
         let field = field.unwrap_or_else(|fault| panic!("there is no {selector}: {fault}"));
         field.clear().await.unwrap_or_else(|fault| panic!("{selector} cannot be cleared: {fault}"));
         field.send_keys(text).await.unwrap_or_else(|fault| panic!("{selector} takes no text: {fault}"));
+    }
+
+    /// Chooses a file to be sent.
+    pub async fn chooses_file(&self, selector: &str, file: &Path) {
+        let field = self.client.find(By::Css(selector)).await;
+        let field = field.unwrap_or_else(|fault| panic!("there is no {selector}: {fault}"));
+        let file = file.to_str().expect("a path of text");
+        field.send_keys(file).await.unwrap_or_else(|fault| panic!("{selector} takes no file: {fault}"));
     }
 
     /// Clicks on a link.

@@ -5,12 +5,21 @@
 //! - [`crashes`] what survives when a part dies
 //! - [`together`] two of each process
 //! - [`closing`] the seal and the recount
+//! - [`methods`] one option or several, and in which order they are shown
+//! - [`receipts`] what a receipt tells
+//! - [`sample_system`] a program that was written for the sample system
 //! - [`organising`] rounds from their first draft to their end
+//! - [`hidden`] results that are not shown yet, address by address
+//! - [`exports`] results as they leave: as CSV, in frames, on screens, in previews
+//! - [`pictures`] what options look like
+//! - [`admin`] the same in a browser that runs no script
 //! - [`ladder`] how sure one vote is
 //! - [`accounts`] what people do with an account
 //! - [`sessions`] how they begin, where they are good, and how they end
 //! - [`away`] what goes on without Redis
 //! - [`routes`] who may call which address
+//! - [`api`] the document of the HTTP API, and whether it is true
+//! - [`hostile`] what is sent by mistake or on purpose, and what is said to it
 //! - [`refused`] tokens, cookies and forms that are not ours
 //! - [`odd`] what people write who mean no good
 //! - [`too_often`] how often people may do what
@@ -23,6 +32,8 @@
 //! - [`bus`] what operators see with the `nats` CLI
 
 mod accounts;
+mod admin;
+mod api;
 mod away;
 mod bench;
 mod bus;
@@ -30,15 +41,22 @@ mod closing;
 mod cluster;
 mod crashes;
 mod drill;
+mod exports;
+mod hidden;
+mod hostile;
 mod ladder;
 mod limits;
 mod load;
+mod methods;
 mod odd;
 mod operators;
 mod organising;
 mod people;
+mod pictures;
+mod receipts;
 mod refused;
 mod routes;
+mod sample_system;
 mod secrecy;
 mod sessions;
 mod together;

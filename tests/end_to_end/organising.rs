@@ -87,7 +87,8 @@ async fn a_draft_is_its_organisers_and_gets_its_options_one_by_one() {
     assert_eq!(olga.patches(&bob, &json!({ "label": "Robert" })).await.status, 200);
     assert_eq!(olga.deletes(&eve).await.status, 204);
     assert_eq!(refusal(&olga.deletes(&eve).await), (404, "no-such-option"));
-    assert_eq!(olga.asks(&bob).await.body, json!({ "id": "bob", "label": "Robert" }));
+    let robert = json!({ "id": "bob", "label": "Robert", "description": "", "link": null, "picture": null });
+    assert_eq!(olga.asks(&bob).await.body, robert);
 
     assert_eq!(refusal(&otto.opens_round("who-sits-on-the-board").await), (403, "not-yours"));
     let opened = olga.opens_round("who-sits-on-the-board").await;

@@ -14,6 +14,8 @@ use crate::people::{organiser, person, round};
 pub enum Who {
     /// Whoever comes.
     Anyone,
+    /// Nobody, as this round is.
+    Nobody,
     /// Whoever is signed in.
     SignedIn,
     /// Whoever may make rounds.
@@ -51,6 +53,8 @@ pub const TABLE: &[Route] = &[
     route("GET", "/health", Who::Anyone),
     route("GET", "/metrics", Who::Anyone),
     route("GET", STATIC, Who::Anyone),
+    route("GET", "/openapi.json", Who::Anyone),
+    route("GET", "/docs", Who::Anyone),
     route("GET", "/login", Who::Anyone),
     route("POST", "/login", Who::Anyone),
     route("GET", "/register", Who::Anyone),
@@ -59,12 +63,28 @@ pub const TABLE: &[Route] = &[
     route("GET", "/rounds", Who::Anyone),
     route("GET", "/rounds/{id}", Who::Anyone),
     route("GET", "/rounds/{id}/options/{option}", Who::Anyone),
+    route("GET", "/rounds/{id}/options/{option}/picture", Who::Anyone),
     route("GET", "/rounds/{id}/results", Who::Anyone),
     route("GET", "/rounds/{id}/events", Who::Anyone),
     route("GET", "/vote/{round}", Who::Anyone),
+    route("GET", "/receipts/{receipt}", Who::Anyone),
     route("GET", "/result/{round}", Who::Anyone),
+    route("GET", "/present/{round}", Who::Anyone),
+    // The round says whether: everybody is refused alike.
+    route("GET", "/embed/{round}", Who::Nobody),
     // Who may vote in which round is the round's own: see the ladder.
     route("POST", "/vote", Who::Anyone),
+    route("GET", "/admin", Who::Organiser),
+    route("GET", "/admin/new", Who::Organiser),
+    route("POST", "/admin/new", Who::Organiser),
+    // The organiser's own pages; they take forms alone, and refuse whatever else the owner sends.
+    route("GET", "/admin/rounds/{id}", Who::Owner),
+    route("POST", "/admin/rounds/{id}", Who::Owner),
+    route("GET", "/admin/rounds/{id}/open", Who::Owner),
+    route("POST", "/admin/rounds/{id}/open", Who::Owner),
+    route("GET", "/admin/rounds/{id}/close", Who::Owner),
+    route("POST", "/admin/rounds/{id}/close", Who::Owner),
+    route("POST", "/admin/rounds/{id}/options/{option}/unpicture", Who::Owner),
     route("GET", "/account", Who::SignedIn),
     route("POST", "/account/profile", Who::SignedIn),
     route("POST", "/account/password", Who::SignedIn),
@@ -77,6 +97,9 @@ pub const TABLE: &[Route] = &[
     sending("PATCH", "/rounds/{id}", Who::Owner, r#"{"description": "New."}"#),
     sending("POST", "/rounds/{id}/options", Who::Owner, r#"{"label": "Birds"}"#),
     sending("PATCH", "/rounds/{id}/options/{option}", Who::Owner, r#"{"label": "Lynxes"}"#),
+    route("PUT", "/rounds/{id}/options/{option}/picture", Who::Owner),
+    route("POST", "/rounds/{id}/options/{option}/picture", Who::Owner),
+    route("DELETE", "/rounds/{id}/options/{option}/picture", Who::Owner),
     route("DELETE", "/rounds/{id}/options/{option}", Who::Owner),
     route("POST", "/rounds/{id}/open", Who::Owner),
     sending("POST", "/rounds/{id}/invites", Who::Owner, r#"{"count": 1}"#),
@@ -88,13 +111,14 @@ pub const TABLE: &[Route] = &[
 ];
 
 /// How the static files' addresses are written: each is named by what is in it.
-const STATIC: &str = "&file.path";
+pub const STATIC: &str = "&file.path";
 
 impl Who {
     /// What each of nobody, a voter, another organiser, the round's owner and an admin is told who is not let in.
     fn refusals(self) -> [Option<u16>; 5] {
         match self {
             Self::Anyone => [None; 5],
+            Self::Nobody => [Some(403); 5],
             Self::SignedIn => [Some(401), None, None, None, None],
             Self::Organiser => [Some(401), Some(403), None, None, None],
             Self::Owner => [Some(401), Some(403), Some(403), None, None],
@@ -185,8 +209,8 @@ async fn each_route_lets_in_whom_the_table_says_and_nobody_else() {
         ("an admin", world.admin().await),
     ];
     for route in TABLE {
-        let id =
-            if route.path.starts_with("/rounds") { "board" } else { "67e55044-10b1-426f-9247-bb680e5fe0c8" };
+        let is_round = route.path.contains("/rounds");
+        let id = if is_round { "board" } else { "67e55044-10b1-426f-9247-bb680e5fe0c8" };
         let path = route.path.replace("{id}", id).replace("{round}", "board").replace("{option}", "cats");
         let path = if route.path == STATIC { file } else { path.as_str() };
         for ((name, caller), refusal) in callers.iter().zip(route.who.refusals()) {

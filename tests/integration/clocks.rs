@@ -8,7 +8,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
 use nats::{Bus, BusSettings, Clock};
 use sqlx::postgres::PgPoolOptions;
-use subjects::{Stream, Timestamp};
+use subjects::{Bucket, Stream, Timestamp};
 use tests::{World, audit, eventually};
 use tokio_util::sync::CancellationToken;
 use vote::Vote;
@@ -42,7 +42,7 @@ fn moment(millis: i64) -> Timestamp {
 async fn connect(world: &World) -> Bus {
     let settings = BusSettings { url: world.nats_url(), name: "clocks".to_owned(), replicas: 1 };
     let bus = Bus::connect(&settings).await.expect("an address");
-    bus.declare_standing(&Stream::standing()).await;
+    bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
     bus
 }
 

@@ -10,15 +10,16 @@ use nats::intake::InOrder;
 use proptest::prelude::*;
 use recount::Recount;
 use subjects::{
-    BallotId, BallotsCast, Choice, OptionId, Place, RoundId, RoundSealed, Said, Timestamp, VoteMessage, Voter,
+    BallotId, BallotsCast, Choice, Method, OptionId, Place, Round, RoundId, RoundOption, RoundSealed, Said,
+    Timestamp, VoteMessage, Voter,
 };
 use tally::rules::Scoreboard;
-use vote::rules::{Ballot, Draft, Fold, Refusal, Verdict};
+use vote::rules::{Ballot, Draft, Fold, Refusal, Verdict, choose};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Event {
-    /// A voter sends a ballot to a box.
+    /// A voter sends a ballot to a box. What they choose is drawn as bits, one for each option.
     Sends { to: usize, voter: u8, choice: u8, id: Sent },
     /// A box judges what waits there and appends it.
     Appends { by: usize, fate: Fate },
@@ -67,6 +68,7 @@ struct BallotBox {
 struct Small {
     boxes: Vec<BallotBox>,
     log: Vec<VoteMessage>,
+    method: Method,
     changeable: bool,
     late: Vec<(u64, VoteMessage)>,
     sent: HashMap<Voter, Ballot>,
@@ -78,15 +80,33 @@ fn round() -> RoundId {
     RoundId::parse("demo").expect("a slug")
 }
 
+const OPTIONS: [&str; 3] = ["cats", "dogs", "birds"];
+
+/// The choice of these bits, as a voter may make it: one option for plurality, one or several for approval.
+fn chosen(method: Method, bits: u8) -> Choice {
+    let option = |id: &str| RoundOption::new(OptionId::parse(id).expect("a slug"), id);
+    let round = Round { method, options: OPTIONS.map(option).into(), ..Round::blank(round()) };
+    let bit = |place: usize| bits >> place & 1 == 1;
+    let mut named: Vec<String> =
+        OPTIONS.iter().enumerate().filter(|(place, _)| bit(*place)).map(|(_, id)| (*id).to_owned()).collect();
+    if named.is_empty() || method == Method::Plurality {
+        named = vec![OPTIONS[usize::from(bits) % 3].to_owned()];
+    }
+    // In whatever order they are named.
+    named.reverse();
+    choose(&round, &named).expect("a choice of this round")
+}
+
 fn at() -> Timestamp {
     Timestamp::from_unix_millis(0).expect("a moment")
 }
 
 impl Small {
-    fn new(boxes: usize, changeable: bool) -> Self {
+    fn new(boxes: usize, method: Method, changeable: bool) -> Self {
         let boxes = (0..boxes).map(|_| BallotBox::default()).collect();
         let (late, sent, told) = Default::default();
-        Self { boxes, log: Vec::new(), changeable, late, sent, told, tally: Scoreboard::default() }
+        let (log, tally) = Default::default();
+        Self { boxes, log, method, changeable, late, sent, told, tally }
     }
 
     fn happens(&mut self, event: &Event) {
@@ -101,9 +121,7 @@ impl Small {
 
     fn send(&mut self, to: usize, voter: u8, choice: u8, id: Sent) {
         let voter = Voter::from_bytes([voter; 16]);
-        let choice = Choice(vec![
-            OptionId::parse(["cats", "dogs", "birds"][usize::from(choice) % 3]).expect("a slug"),
-        ]);
+        let choice = chosen(self.method, choice);
         let ballot = match (id, self.sent.get(&voter)) {
             (Sent::Again, Some(before)) => before.clone(),
             (Sent::Without, _) => Ballot { id: None, voter, choice },
@@ -255,7 +273,7 @@ fn event() -> impl Strategy<Value = Event> {
     let sent = prop_oneof![3 => Just(Sent::New), 2 => Just(Sent::Again), 2 => Just(Sent::Without)];
     let fate = prop_oneof![4 => Just(Fate::Answered), 1 => Just(Fate::AnswerLost), 1 => Just(Fate::Lost), 1 => Just(Fate::Late)];
     prop_oneof![
-        8 => (0..3usize, 0..5u8, 0..3u8, sent)
+        8 => (0..3usize, 0..5u8, 0..8u8, sent)
             .prop_map(|(to, voter, choice, id)| Event::Sends { to, voter, choice, id }),
         4 => (0..3usize, fate).prop_map(|(by, fate)| Event::Appends { by, fate }),
         2 => (0..3usize, 0..4usize).prop_map(|(by, messages)| Event::Reads { by, messages }),
@@ -272,9 +290,10 @@ proptest! {
         events in prop::collection::vec(event(), 0..80),
         seal_after in prop::option::of(0..80usize),
         boxes in 1..4usize,
+        method in prop_oneof![Just(Method::Plurality), Just(Method::Approval)],
         changeable in any::<bool>(),
     ) {
-        let mut small = Small::new(boxes, changeable);
+        let mut small = Small::new(boxes, method, changeable);
         for (number, event) in events.iter().enumerate() {
             if seal_after == Some(number) {
                 small.happens(&Event::Seals);
@@ -292,6 +311,12 @@ proptest! {
         prop_assert_eq!(small.tally.ledger.counted, recount.counted());
         prop_assert_eq!(small.tally.ledger.replaced, recount.replaced);
         prop_assert!(small.tally.ledger.balances());
+        // The books balance over ballots. Votes are as many where each ballot has one, and not fewer where it has more.
+        let votes: i64 = votes.values().sum();
+        match method {
+            Method::Plurality => prop_assert_eq!(votes, recount.counted() as i64),
+            Method::Approval => prop_assert!(votes >= recount.counted() as i64),
+        }
         prop_assert_eq!(small.tally.is_final, recount.sealed_at.is_some());
         if !changeable {
             prop_assert_eq!(recount.replaced, 0);

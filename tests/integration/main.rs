@@ -2,5 +2,6 @@
 
 mod clocks;
 mod fold;
+mod pictures;
 mod rooms;
 mod scoreboard;

@@ -34,7 +34,7 @@ pub struct Audit {
     pub sequence: u64,
     /// Every ballot by id, with its place: sequence and index.
     pub ballots: HashMap<String, (u64, usize)>,
-    /// Each voter's last ballot and choice.
+    /// Each voter's last ballot and choice, as in [`Logged`].
     pub voters: HashMap<String, (String, String)>,
     /// Every ballot, in the order of the log.
     pub log: Vec<Logged>,
@@ -53,7 +53,7 @@ pub struct Logged {
     pub ballot: String,
     /// Whose it is.
     pub voter: String,
-    /// What was chosen.
+    /// What was chosen: the options with commas between them.
     pub choice: String,
 }
 
@@ -149,13 +149,19 @@ impl Audit {
         }
         if let Some((_, choice)) = before {
             self.replaced += 1;
-            *self.votes.entry(choice).or_default() -= 1;
+            self.add(&choice, -1);
         }
         self.accepted += 1;
-        *self.votes.entry(choice).or_default() += 1;
+        self.add(&choice, 1);
         self.log.push(logged);
         if let Some(first) = self.ballots.insert(ballot.clone(), place) {
             self.faults.push(format!("ballot {ballot} lies in the log twice: at {first:?} and at {place:?}"));
+        }
+    }
+
+    fn add(&mut self, choice: &str, votes: i64) {
+        for option in choice.split(',') {
+            *self.votes.entry(option.to_owned()).or_default() += votes;
         }
     }
 
@@ -230,13 +236,17 @@ impl Cast {
     fn of(cast: &Value) -> Option<Self> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let replaces = match cast.get("replaces") {
-            Some(replaced) => Some((text(&replaced["ballot"])?, text(&replaced["choice"][0])?)),
+            Some(replaced) => Some((text(&replaced["ballot"])?, choice_of(replaced)?)),
             None => None,
         };
-        let (ballot, voter, choice) =
-            (text(&cast["ballot"])?, text(&cast["voter"])?, text(&cast["choice"][0])?);
+        let (ballot, voter, choice) = (text(&cast["ballot"])?, text(&cast["voter"])?, choice_of(cast)?);
         Some(Self { logged: Logged { ballot, voter, choice }, replaces })
     }
+}
+
+fn choice_of(cast: &Value) -> Option<String> {
+    let options: Vec<&str> = cast["choice"].as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
+    (!options.is_empty()).then(|| options.join(","))
 }
 
 fn signed(sequence: u64) -> i64 {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use nats::Clock;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
-use web::{Callers, Edge, Forms, Invites, Keys, Limits, Proxies, Rates, Redis, Sessions, VoterCookies};
+use web::{
+    Callers, Edge, Forms, Invites, Keys, Limits, Proxies, Rates, Redis, Sessions, Voted, VoterCookies,
+};
 
 use crate::World;
 use crate::world::SECRET;
@@ -31,6 +33,7 @@ impl World {
             cookies: VoterCookies::new(&keys, false),
             callers: Callers::new(&keys, sessions, clock.clone(), TOKEN_LIFE, false),
             forms: Forms::new(&keys),
+            voted: Voted::new(&keys, false),
             invites: Invites::new(keys.clone()),
             limits: Limits::new(Rates::default(), keys, clock.clone()),
             proxies: Proxies::default(),

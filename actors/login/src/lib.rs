@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use web::{Check, Edge};
 
 pub use admin::{NotReset, reset_admin};
+pub use page::operations;
 
 use crate::hasher::Hashing;
 use crate::openings::Openings;

@@ -5,6 +5,8 @@
 //! - keeps   the newest counts of each round, in memory
 //!
 //! Promise: a watcher sees the newest counts, and a slow one skips to them and costs no memory.
+//!
+//! Promise: results that are hidden are told to nobody but whom the round shows them to.
 
 mod page;
 pub mod rules;
@@ -18,18 +20,20 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture,
 };
 use metrics::counter;
-use nats::{Bus, Latest, Renewed, TraceContext};
-use subjects::{RoundChanged, RoundId, RoundState, Stream, TallyCounted};
+use nats::{Bus, Clock, Latest, Renewed, TraceContext};
+use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted};
 use templates::Counting;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use web::{Check, Edge};
 
+pub use page::operations;
+
 use crate::rules::{Shown, View};
 
 /// The shortest time between two events of one round. The first is sent at once.
-const EVENT_EVERY: Duration = Duration::from_millis(100);
+pub const EVENT_EVERY: Duration = Duration::from_millis(100);
 /// How often the end of a watched round's log is compared with its counts.
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
 /// How long the counts may stand still behind the log before watchers are told that counting waits.
@@ -42,6 +46,8 @@ const WATCHED_FOR: Duration = Duration::from_secs(60);
 pub struct Given {
     /// The connection.
     pub bus: Bus,
+    /// The present moment.
+    pub clock: Clock,
     /// Tells who looks at a page.
     pub edge: Edge,
     /// When the streams to watchers end, so that the server can stop.
@@ -74,6 +80,8 @@ struct Sources {
 /// What is known of one round, and who is told.
 struct Board {
     show: watch::Sender<Shown>,
+    /// Changes only when the round does: many wait for no more than that, and counts must not wake them.
+    stage: watch::Sender<()>,
     shown_at: Instant,
     /// A newer view waits for its moment.
     is_due: bool,
@@ -91,8 +99,17 @@ struct Begin(Sources);
 
 /// Finds what watchers of a round see, now and from now on.
 #[derive(Clone, Debug, Message)]
-#[rtype(result = "Option<watch::Receiver<Shown>>")]
+#[rtype(result = "Option<Watched>")]
 pub struct Watch(pub RoundId);
+
+/// What watchers of a round follow.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// What is shown, and to whom.
+    pub shown: watch::Receiver<Shown>,
+    /// Whether the round has changed.
+    pub stage: watch::Receiver<()>,
+}
 
 /// Starts the actor on the current arbiter.
 pub fn start(given: Given) -> Handle {
@@ -131,16 +148,20 @@ impl Handle {
 impl Results {
     /// Puts together what watchers of a round should see, and shows it now or when its moment comes.
     fn renew(&mut self, id: &RoundId, context: &mut Context<Self>) {
-        let Some(view) = self.view(id) else { return };
+        let Some((view, round)) = self.view(id) else { return };
         let Some(board) = self.boards.get_mut(id) else {
-            self.boards.insert(id.clone(), Board::new(view));
+            self.boards.insert(id.clone(), Board::new(view, round));
             return;
         };
+        // Who may see what hangs on the round: that does not wait.
+        if *board.show.borrow().round != *round {
+            return board.show(view, round);
+        }
         if !board.is_news(&view) || board.is_due {
             return;
         }
         match EVENT_EVERY.checked_sub(board.shown_at.elapsed()) {
-            None => board.show(view),
+            None => board.show(view, round),
             Some(moment) => {
                 board.is_due = true;
                 let id = id.clone();
@@ -151,15 +172,15 @@ impl Results {
 
     fn show_due(&mut self, id: &RoundId) {
         let view = self.view(id);
-        if let (Some(board), Some(view)) = (self.boards.get_mut(id), view) {
+        if let (Some(board), Some((view, round))) = (self.boards.get_mut(id), view) {
             board.is_due = false;
             if board.is_news(&view) {
-                board.show(view);
+                board.show(view, round);
             }
         }
     }
 
-    fn view(&self, id: &RoundId) -> Option<View> {
+    fn view(&self, id: &RoundId) -> Option<(View, Arc<Round>)> {
         let sources = self.sources.as_ref()?;
         let round = sources.rounds.get(&RoundChanged::subject_of(id))?;
         let tally = sources.tallies.get(&TallyCounted::subject_of(id));
@@ -167,7 +188,7 @@ impl Results {
         let counting = board.map_or(Counting::Current, |board| board.counting);
         let view = View::of(&round.message.round, tally.as_ref().map(|newest| &newest.message), counting);
         let head = view.head.max(board.map_or(0, |board| board.end));
-        Some(View { head, ..view })
+        Some((View { head, ..view }, Arc::new(round.message.round.clone())))
     }
 
     /// Asks for the end of each watched round's log. Works however the tally and Postgres are.
@@ -207,11 +228,13 @@ impl Results {
 }
 
 impl Board {
-    fn new(view: View) -> Self {
+    fn new(view: View, round: Arc<Round>) -> Self {
         let now = Instant::now();
-        let (show, _) = watch::channel(view.shown());
+        let (show, _) = watch::channel(view.shown(round));
+        let (stage, _) = watch::channel(());
         Self {
             show,
+            stage,
             shown_at: now,
             is_due: false,
             looked_at: now,
@@ -228,15 +251,23 @@ impl Board {
         **shown != *view && view.sequence >= shown.sequence
     }
 
-    fn show(&mut self, view: View) {
-        if view.sequence != self.show.borrow().view.sequence {
+    fn show(&mut self, view: View, round: Arc<Round>) {
+        let before = self.show.borrow().clone();
+        // A tally that recounts from the start has less for a while: the counts that were seen stay.
+        let view = if view.sequence < before.view.sequence { kept(&before.view, &round) } else { view };
+        if view.sequence != before.view.sequence {
             // It moves, so it does not wait.
             self.behind_since = None;
             self.counting = Counting::Current;
         }
         let counting = self.counting;
-        let is_told_anew = view.sequence == self.show.borrow().view.sequence;
-        self.show.send_replace(Shown { is_told_anew, ..View { counting, ..view }.shown() });
+        let is_told_anew = view.sequence == before.view.sequence;
+        let shown = View { counting, ..view }.shown(round);
+        let is_other_stage = shown.stage != before.stage;
+        self.show.send_replace(Shown { is_told_anew, ..shown });
+        if is_other_stage {
+            self.stage.send_replace(());
+        }
         self.shown_at = Instant::now();
         counter!("urna_result_updates_total").increment(1);
     }
@@ -244,6 +275,13 @@ impl Board {
     fn is_watched(&self) -> bool {
         self.show.receiver_count() > 0 || self.looked_at.elapsed() < WATCHED_FOR
     }
+}
+
+/// The counts of before, of the round as it is now.
+fn kept(before: &View, round: &Round) -> View {
+    let now = View::of(round, None, before.counting);
+    let View { sequence, head, total, results, lines, is_final, counting, ledger, .. } = before.clone();
+    View { sequence, head, total, results, lines, is_final, counting, ledger, ..now }
 }
 
 impl Actor for Results {
@@ -284,7 +322,7 @@ impl Handler<Watch> for Results {
     fn handle(&mut self, Watch(id): Watch, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.boards.get_mut(&id).map(|board| {
             board.looked_at = Instant::now();
-            board.show.subscribe()
+            Watched { shown: board.show.subscribe(), stage: board.stage.subscribe() }
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! The round: what is being voted on, and when.
 //!
-//! - hears   [`RoundChanged`] (durable `round`), [`TallyCounted`](subjects::TallyCounted)
+//! - hears   [`RoundChanged`] (durable `round`), [`TallyCounted`]
 //! - says    [`RoundChanged`], [`VoterKeyMade`](subjects::VoterKeyMade), [`RoundSealed`](subjects::RoundSealed)
 //! - keeps   the ROUNDS stream; a copy of it in Postgres, `round.round`
 //!
@@ -14,8 +14,10 @@
 //!
 //! Promise: after the seal nothing that is stored ties a person to a ballot.
 
+mod album;
 mod book;
 mod page;
+mod picture;
 pub mod rules;
 mod schedule;
 pub mod store;
@@ -28,13 +30,15 @@ use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use nats::intake::{Delivery, Fault, Intake};
 use nats::{Bus, Clock, Latest};
 use sqlx::PgPool;
-use subjects::{Durable, Round, RoundChanged, RoundId, Stream};
+use subjects::{Durable, Round, RoundChanged, RoundId, Stream, TallyCounted};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::{Check, Edge};
 
 pub use book::{Entry, NotChanged, NotMade, Order, close};
+pub use page::operations;
 
+use crate::album::Album;
 use crate::book::Book;
 use crate::schedule::Schedule;
 use crate::store::Store;
@@ -85,8 +89,10 @@ pub struct Handle {
     clock: Clock,
     edge: Edge,
     rounds: Latest<RoundChanged>,
+    tallies: Latest<TallyCounted>,
     store: Arc<Store>,
     actor: Addr<Rounds>,
+    album: Album,
     /// Whether the rounds that must be there are.
     ensured: Arc<AtomicBool>,
 }
@@ -102,9 +108,14 @@ pub fn start(given: &Given) -> Handle {
     let durable = Durable::round();
     let intake = Intake { bus: bus.clone(), durable, clock: clock.clone(), stop: stop.clone() };
     bus.spawn(intake.each(actor.clone().recipient::<Delivery<RoundChanged>>()));
-    let schedule = Schedule { book, rounds: rounds.clone(), tallies };
+    let album = Album::new(bus.clone());
+    let tidy = album.clone().keep_tidy(rounds.clone(), clock.clone());
+    let until = stop.clone();
+    bus.spawn(async move { until.run_until_cancelled(tidy).await });
+    let schedule = Schedule { book, rounds: rounds.clone(), tallies: tallies.clone() };
     bus.spawn(async move { stop.run_until_cancelled(schedule.keep()).await });
-    Handle { bus, clock, edge: given.edge.clone(), rounds, store, actor, ensured: Arc::default() }
+    let edge = given.edge.clone();
+    Handle { bus, clock, edge, rounds, tallies, store, actor, album, ensured: Arc::default() }
 }
 
 impl Handle {

@@ -29,6 +29,8 @@ use tracing::{debug, warn};
 use web::sessions::Record;
 use web::{Away, Check, Edge, Redis};
 
+pub use page::operations;
+
 use crate::rules::Place;
 use crate::store::{Before, Member, Store};
 

@@ -1,5 +1,7 @@
 //! `GET /sessions`, `DELETE /sessions/{id}`, `POST /sessions/{id}/end`, `POST /logout` and `POST /token`.
 
+mod api;
+
 use ::web::{
     Body, Caller, FormFields, Problem, Tokens, at, field_error, page, parse_json, read_body, wants_page,
 };
@@ -9,23 +11,32 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use subjects::{Role, SessionId, Timestamp};
 use templates::{Moment, SessionLine, SessionsPage};
+use utoipa::ToSchema;
+
+pub use self::api::operations;
 
 use crate::rules::{ago, ahead, browser_in_words, last_seen};
 use crate::store::Member;
 use crate::{EndSession, Handle, NotEnded};
 
 /// What `GET /sessions` answers.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnSessions)]
 struct List {
     sessions: Vec<Listed>,
 }
 
 /// One session, as its person sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnSession)]
 struct Listed {
+    #[schema(value_type = String, format = "uuid")]
     id: SessionId,
+    #[schema(value_type = String, format = DateTime)]
     opened_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     last_seen: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// The address of the network it was opened from.
     address: String,
@@ -36,19 +47,24 @@ struct Listed {
 }
 
 /// What `POST /token` takes. Holds a secret.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AskForToken {
     #[serde(default)]
+    #[schema(required = true, min_length = 1)]
     refresh_token: String,
 }
 
 /// What `POST /token` answers. Holds secrets.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Granted {
+    /// For `Authorization: Bearer`.
     access_token: String,
+    #[schema(example = "Bearer")]
     token_type: &'static str,
+    /// For how many seconds the access token is good.
     expires_in: u64,
+    /// The same as was sent, or one that lasts as long.
     refresh_token: String,
 }
 

@@ -64,6 +64,7 @@ pub struct Count {
     bus: Bus,
     clock: Clock,
     store: Arc<Store>,
+    rounds: Latest<RoundChanged>,
     round: RoundId,
     /// What is committed, as far as this tally knows.
     scoreboard: Scoreboard,
@@ -175,6 +176,7 @@ impl Tally {
             bus: self.given.bus.clone(),
             clock: self.given.clock.clone(),
             store: Arc::clone(&self.store),
+            rounds: self.rounds.clone(),
             round: round.clone(),
             scoreboard: Scoreboard::default(),
             head: 0,
@@ -322,7 +324,12 @@ impl Count {
         Ok(())
     }
 
+    /// Metrics are read by whoever can reach them, so a round whose results are hidden has none.
     fn show_ledger(&self) {
+        let round = self.rounds.get(&RoundChanged::subject_of(&self.round));
+        if !round.is_some_and(|newest| newest.message.round.shows_results_to_all()) {
+            return;
+        }
         let ledger = self.scoreboard.ledger;
         for (kind, ballots) in
             [("accepted", ledger.accepted), ("counted", ledger.counted), ("replaced", ledger.replaced)]

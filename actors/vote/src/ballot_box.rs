@@ -14,7 +14,7 @@ use actix::{
 };
 use metrics::{Gauge, counter, gauge, histogram};
 use nats::{Clock, SayError};
-use subjects::{BallotsCast, Place, Voter};
+use subjects::{BallotsCast, Place, Round, Voter};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -125,20 +125,24 @@ impl OpenBox {
 
 impl BallotBox {
     /// Opens the box of a round, on `arbiter`.
-    pub(crate) fn open(log: Log, changeable: bool, given: &Given, arbiter: &ArbiterHandle) -> OpenBox {
+    pub(crate) fn open(log: Log, round: &Round, given: &Given, arbiter: &ArbiterHandle) -> OpenBox {
         let queue = Queue::new(given.waiting_max);
-        let opened = Self::new(log.clone(), queue.clone(), changeable, given);
+        let opened = Self::new(log.clone(), queue.clone(), round, given);
         let address = Self::start_in_arbiter(arbiter, move |_| opened);
         OpenBox { log, queue, address }
     }
 
-    fn new(log: Log, queue: Queue, changeable: bool, given: &Given) -> Self {
-        let waiting_gauge = gauge!("urna_vote_waiting", "round" => log.round().to_string());
+    fn new(log: Log, queue: Queue, round: &Round, given: &Given) -> Self {
+        // Metrics are read by whoever can reach them, so a round whose results are hidden has none.
+        let waiting_gauge = match round.shows_results_to_all() {
+            true => gauge!("urna_vote_waiting", "round" => log.round().to_string()),
+            false => Gauge::noop(),
+        };
         Self {
             log,
             clock: given.clock.clone(),
             stop: given.stop.clone(),
-            changeable,
+            changeable: round.changeable,
             queue,
             fold: Fold::default(),
             folded: Arc::default(),

@@ -1,6 +1,6 @@
 //! The vote: accepts or refuses ballots.
 //!
-//! - hears   [`RoundChanged`], [`VoterKeyMade`], and each open round's own log
+//! - hears   [`RoundChanged`], [`VoterKeyMade`], [`TallyCounted`], and each open round's own log
 //! - says    [`BallotsCast`](subjects::BallotsCast)
 //! - keeps   nothing but the fold of each open round's log, in memory
 //!
@@ -13,6 +13,7 @@
 mod ballot_box;
 mod page;
 mod queue;
+mod receipts;
 pub mod rules;
 pub mod store;
 
@@ -21,14 +22,16 @@ use std::sync::{Arc, RwLock};
 
 use actix::ArbiterHandle;
 use nats::{Bus, Clock, Latest, Newest};
-use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, VoterKey, VoterKeyMade};
+use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted, VoterKey, VoterKeyMade};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use web::{Check, Edge};
 
 pub use ballot_box::{BallotBox, Observed, OpenBox};
+pub use page::operations;
 pub use queue::{Accepted, NotAccepted};
 
+use crate::receipts::Closed;
 use crate::store::Log;
 
 /// What the vote actor is given.
@@ -52,6 +55,9 @@ pub struct Vote {
     given: Given,
     rounds: Latest<RoundChanged>,
     keys: Latest<VoterKeyMade>,
+    /// Up to where each round is counted.
+    tallies: Latest<TallyCounted>,
+    closed: Closed,
     boxes: Arc<RwLock<HashMap<RoundId, OpenBox>>>,
 }
 
@@ -59,7 +65,8 @@ pub struct Vote {
 pub fn start(given: Given, arbiter: ArbiterHandle) -> Vote {
     let rounds = Latest::follow(&given.bus, &Stream::rounds(), given.stop.clone());
     let keys = Latest::follow(&given.bus, &Stream::keys(), given.stop.clone());
-    let vote = Vote { given, rounds, keys, boxes: Arc::default() };
+    let tallies = Latest::follow(&given.bus, &Stream::tallies(), given.stop.clone());
+    let vote = Vote { given, rounds, keys, tallies, closed: Closed::default(), boxes: Arc::default() };
     let keep = vote.clone().keep_boxes(arbiter);
     let stop = vote.given.stop.clone();
     vote.given.bus.spawn(async move {
@@ -133,7 +140,7 @@ impl Vote {
         }
         info!(round.id = %round.id, "opening the box");
         let log = Log::of(self.given.bus.clone(), round.id.clone());
-        let opened = BallotBox::open(log, round.changeable, &self.given, arbiter);
+        let opened = BallotBox::open(log, round, &self.given, arbiter);
         self.boxes.write().expect("no reader or writer panics").insert(round.id.clone(), opened);
     }
 

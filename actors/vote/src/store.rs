@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext};
-use subjects::{BallotsCast, Heard, MessageId, RoundId, Stream, Unreadable, VoteMessage};
+use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext, Unavailable};
+use subjects::{
+    BallotId, BallotsCast, Heard, MessageId, Place, RoundId, Stream, Unreadable, VoteMessage, Voter,
+};
 use tracing::{debug, warn};
 
 /// The pauses between two looks for a block whose acknowledgement never came, doubled from the first to the last.
@@ -108,6 +110,23 @@ impl Log {
             tokio::time::sleep(LOOK_PAUSES[1]).await;
         }
         Appended::NotStored
+    }
+
+    /// Whose ballot lies at `place`, and its name; `None` when none lies there.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the server does not answer.
+    pub async fn ballot_at(&self, place: Place) -> Result<Option<(Voter, BallotId)>, Unavailable> {
+        // The first message has the sequence 1; the server answers 0 with a fault.
+        if place.sequence == 0 {
+            return Ok(None);
+        }
+        let Some(letter) = self.bus.message_at(&self.stream, place.sequence).await? else { return Ok(None) };
+        let Ok(VoteMessage::Cast(block)) = VoteMessage::hear(&letter.subject, &letter.payload) else {
+            return Ok(None);
+        };
+        let cast = block.ballots.get(place.index as usize);
+        Ok(cast.map(|cast| (cast.voter, cast.ballot)))
     }
 
     /// Runs a task where all traffic of the bus runs.

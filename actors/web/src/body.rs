@@ -59,13 +59,21 @@ pub async fn read_body_up_to(request: &HttpRequest, payload: Payload, most: usiz
             return Err(Problem::new(status, "unsupported-media-type", "Unsupported media type", detail));
         }
     };
-    let read = tokio::time::timeout(BODY_WITHIN, payload.to_bytes_limited(most)).await;
+    read_bytes(payload, most, BODY_WITHIN).await.map(wrap)
+}
+
+/// Reads a body of whatever type: at most `most` bytes, within so long.
+///
+/// # Errors
+/// 413 beyond `most` bytes, 408 when it takes longer, 400 when it breaks off.
+pub async fn read_bytes(payload: Payload, most: usize, within: Duration) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(within, payload.to_bytes_limited(most)).await;
     let Ok(read) = read else {
-        let detail = format!("The request did not come to its end within {} seconds.", BODY_WITHIN.as_secs());
+        let detail = format!("The request did not come to its end within {} seconds.", within.as_secs());
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "Too slow", detail));
     };
     match read {
-        Ok(Ok(bytes)) => Ok(wrap(bytes)),
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => {
             let detail = "The request broke off before its end. Send it again.";
             Err(Problem::new(StatusCode::BAD_REQUEST, "incomplete", "Incomplete request", detail))

@@ -85,6 +85,13 @@ impl Callers {
         Ok(caller)
     }
 
+    /// The same caller as their session has them now; `None` when it has ended, or cannot be looked up.
+    pub async fn still(&self, caller: &Caller) -> Option<Caller> {
+        let record = self.sessions.find(caller.session).await.ok()??;
+        let is_theirs = record.person.user == caller.person.user;
+        is_theirs.then_some(Caller { person: record.person, session: caller.session })
+    }
+
     /// Who is looking at a page. Whoever cannot be told is nobody.
     pub async fn visitor(&self, request: &HttpRequest) -> Visitor {
         // A refusal is for whoever needs to know, and they ask for the caller.

@@ -7,24 +7,34 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, Resource, web};
 use metrics::{counter, histogram};
 use templates::RenderError;
 
 use crate::Problem;
+use crate::api::Document;
 use crate::callers::Renewed;
 
 /// Nothing from elsewhere, nothing inline, no frames.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The same, in the frame of whatever site, and without forms.
+const CONTENT_SECURITY_POLICY_FRAMED: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors *";
 
 /// The headers of every response.
-const HEADERS: [(HeaderName, &str); 4] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "same-origin"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-];
+const HEADERS: [(HeaderName, &str); 2] =
+    [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "same-origin")];
+/// Those of a response that no other site may show in a frame.
+const HEADERS_UNFRAMED: [(HeaderName, &str); 2] =
+    [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY), (header::X_FRAME_OPTIONS, "DENY")];
+/// Those of a response that every site may.
+const HEADERS_FRAMED: [(HeaderName, &str); 1] =
+    [(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_FRAMED)];
+
+/// A response that other sites may show in a frame.
+struct Framed;
 
 /// Refuses cross-site posts and gives every response its headers, and a browser its renewed token.
 ///
@@ -49,11 +59,19 @@ pub async fn guard<B: MessageBody + 'static>(
     if is_head && response.response().body().size() == BodySize::Stream {
         response = response.map_body(|_, _| EitherBody::right(BoxBody::new(())));
     }
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    let is_framed = response.response().extensions().get::<Framed>().is_some();
+    let framing = if is_framed { &HEADERS_FRAMED[..] } else { &HEADERS_UNFRAMED[..] };
+    for (name, value) in HEADERS.iter().chain(framing) {
+        response.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
     }
     bring_renewed(&mut response);
     Ok(response)
+}
+
+/// Lets every site show this response in a frame. Only for what is the same for everybody and can do nothing.
+pub fn may_be_framed(mut response: HttpResponse) -> HttpResponse {
+    response.extensions_mut().insert(Framed);
+    response
 }
 
 /// Adds the renewed token, unless the handler has given this cookie another value: whoever signs out stays out.
@@ -131,9 +149,18 @@ fn cross_site() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "cross-site", "Not from another site", detail)
 }
 
-async fn wrong_method(request: HttpRequest) -> HttpResponse {
-    let detail = "This address does not answer to this method.";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Wrong method", detail).respond(&request)
+/// The methods that an address does have are those that the document of this process tells of.
+async fn wrong_method(request: HttpRequest, document: Option<Data<Document>>) -> HttpResponse {
+    let pattern = request.match_pattern().unwrap_or_default();
+    let allowed = document.and_then(|document| document.methods_at(&pattern));
+    let allowed = allowed.unwrap_or_else(|| "GET, HEAD".to_owned());
+    let detail = format!("This address does not answer to this method. It has {allowed}.");
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Wrong method", detail);
+    let mut response = problem.respond(&request);
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 #[cfg(test)]
@@ -166,6 +193,26 @@ mod tests {
     #[actix_web::test]
     async fn a_wrong_method_is_told_so() {
         assert_eq!(status_of(TestRequest::delete()).await, 405);
+    }
+
+    #[actix_web::test]
+    async fn only_what_may_be_framed_is_let_into_the_frames_of_other_sites() {
+        let framed = || async { may_be_framed(HttpResponse::Ok().finish()) };
+        let not_framed = || async { HttpResponse::Ok().finish() };
+        let app = App::new()
+            .wrap(from_fn(guard))
+            .service(at("/embed").route(web::get().to(framed)))
+            .service(at("/vote").route(web::get().to(not_framed)));
+        let app = init_service(app).await;
+        for (path, framing, policy) in
+            [("/vote", Some("DENY"), "frame-ancestors 'none'"), ("/embed", None, "frame-ancestors *")]
+        {
+            let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+            let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(header(header::X_FRAME_OPTIONS), framing, "{path}");
+            assert!(header(header::CONTENT_SECURITY_POLICY).unwrap().ends_with(policy), "{path}");
+            assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"), "{path}");
+        }
     }
 
     async fn cookies_after(handler: fn(HttpRequest) -> HttpResponse) -> Vec<String> {

@@ -26,6 +26,8 @@ pub struct Forms {
 pub struct Browser {
     /// Who it was known as when it came; `None` for one that is new, or whose cookie was not good.
     pub identity: Option<Identity>,
+    /// Who it is known as from now on.
+    pub known_as: Identity,
     /// The value of the form's field `csrf`.
     pub csrf: String,
     /// The cookie that the response must set, for a browser that came without a good one.
@@ -52,10 +54,13 @@ impl Edge {
     pub fn browser(&self, request: &HttpRequest) -> Browser {
         // A forged cookie, or one of before the secret was changed, is replaced by a good one.
         if let Ok(Some(known)) = self.cookies.browser(request) {
-            return Browser { identity: Some(known.identity()), csrf: self.forms.csrf(known), minted: None };
+            let known_as = known.identity();
+            let csrf = self.forms.csrf(known);
+            return Browser { identity: Some(known_as.clone()), known_as, csrf, minted: None };
         }
         let (new, cookie) = self.cookies.mint_browser();
-        Browser { identity: None, csrf: self.forms.csrf(new), minted: Some(cookie) }
+        let csrf = self.forms.csrf(new);
+        Browser { identity: None, known_as: new.identity(), csrf, minted: Some(cookie) }
     }
 
     /// Whether a form with this field `csrf` was shown to the browser that sends it.
@@ -86,7 +91,7 @@ fn not_from_here() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Callers, Invites, Limits, Proxies, Rates, Redis, Sessions, VoterCookies};
+    use crate::{Callers, Invites, Limits, Proxies, Rates, Redis, Sessions, Voted, VoterCookies};
     use actix_web::test::TestRequest;
     use nats::Clock;
     use std::time::Duration;
@@ -100,6 +105,7 @@ mod tests {
             cookies: VoterCookies::new(&keys, false),
             callers: Callers::new(&keys, sessions, Clock::system(), Duration::from_secs(60), false),
             forms: Forms::new(&keys),
+            voted: Voted::new(&keys, false),
             invites: Invites::new(keys.clone()),
             limits: Limits::new(Rates::default(), keys, Clock::system()),
             proxies: Proxies::default(),
@@ -134,6 +140,7 @@ mod tests {
         let known = edge.browser(&sent_with(&cookie));
         assert_eq!(known.identity, edge.cookies.identity(&sent_with(&cookie)).unwrap());
         assert_eq!((known.csrf, known.minted), (new.csrf, None));
+        assert!(known.known_as == new.known_as && known.identity == Some(new.known_as));
         let foreign = self::edge("another secret").browser(&sent_with(&cookie));
         assert!(foreign.identity.is_none() && foreign.minted.is_some());
     }

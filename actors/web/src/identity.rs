@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
 use actix_web::cookie::time::Duration;
 use hmac::Mac;
-use subjects::{UserId, Voter, VoterKey};
+use subjects::{OptionId, RoundId, UserId, Voter, VoterKey};
 
 use crate::Keys;
 use crate::cookie::{Jar, Name};
@@ -52,6 +52,14 @@ impl Identity {
         let mut bits = [0; 16];
         bits.copy_from_slice(&hash[..16]);
         Voter::from_bytes(bits)
+    }
+
+    /// The lot that `option` draws for this identity in `round`: always the same one, and another for everybody else.
+    /// Whoever sorts options by it has shuffled them.
+    pub fn lot(&self, round: &RoundId, option: &OptionId) -> [u8; 32] {
+        let round = keyed_hash(round.as_str().as_bytes());
+        // An option has no zero byte in it, so no two pairs are the same text.
+        finish(round.chain_update(option.as_str()).chain_update([0]).chain_update(&self.0))
     }
 
     /// The identity of somebody who is signed in.
@@ -250,6 +258,18 @@ mod tests {
         assert_eq!(browser.voter(&one), browser.voter(&one));
         assert_ne!(browser.voter(&one), browser.voter(&two));
         assert_ne!(browser.voter(&one), Identity("program:7".into()).voter(&one));
+    }
+
+    #[test]
+    fn a_lot_is_drawn_once_and_differs_from_round_to_round_and_from_voter_to_voter() {
+        let round = |id| RoundId::parse(id).unwrap();
+        let option = |id| OptionId::parse(id).unwrap();
+        let one = Identity("browser:7".into());
+        let lot = one.lot(&round("demo"), &option("cats"));
+        assert_eq!(one.lot(&round("demo"), &option("cats")), lot);
+        assert_ne!(one.lot(&round("demo"), &option("dogs")), lot);
+        assert_ne!(one.lot(&round("board"), &option("cats")), lot);
+        assert_ne!(Identity("browser:8".into()).lot(&round("demo"), &option("cats")), lot);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - [`identity`] somebody who votes: a browser's signed voter cookie, a program's `X-Voter-Id`, an account, an invite
 //! - [`invites`] codes that let one person in to one round
 //! - [`forms`] that a form was shown to the browser that sends it
+//! - [`voted`] that somebody has voted, and nothing more of it
 //! - [`proxies`] from where
 //! - [`keys`] the secrets that sign all of these
 //!
@@ -16,9 +17,11 @@
 //! - [`body`] requests read within their limits
 //! - [`problem`] a refusal as RFC 9457 problem+json, or as a page for a browser
 //! - [`edge`] what every response has: security headers, no cross-site posts, metrics
+//! - [`api`] what there is at every address, as OpenAPI and as a page
 //! - [`health`] `/live`, `/health`, `/metrics`
 //! - [`assets`] the static files
 
+pub mod api;
 pub mod assets;
 pub mod body;
 pub mod callers;
@@ -35,10 +38,11 @@ pub mod proxies;
 pub mod redis;
 pub mod sessions;
 pub mod tokens;
+pub mod voted;
 
-pub use body::{Body, FormFields, field_error, parse_json, read_body, read_body_up_to};
+pub use body::{Body, FormFields, field_error, parse_json, read_body, read_body_up_to, read_bytes};
 pub use callers::{Caller, Callers};
-pub use edge::{at, guard, nothing_here, page, route_metrics};
+pub use edge::{at, guard, may_be_framed, nothing_here, page, route_metrics};
 pub use forms::{Browser, Forms};
 pub use health::{Check, Health, Metrics};
 pub use identity::{Identity, IdentityFault, VoterCookies};
@@ -50,6 +54,7 @@ pub use proxies::{Proxies, parse_network};
 pub use redis::{Away, MalformedAddress, Query, Redis};
 pub use sessions::{ENDED, Record, Sessions, session_key, user_key};
 pub use tokens::Tokens;
+pub use voted::Voted;
 
 /// What every actor that speaks HTTP is given to tell who is calling. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -62,6 +67,8 @@ pub struct Edge {
     pub forms: Forms,
     /// Who was invited.
     pub invites: Invites,
+    /// Who has voted.
+    pub voted: Voted,
     /// How often a thing may be done.
     pub limits: Limits,
     /// From where a request came.

@@ -13,7 +13,7 @@ use tracing::error;
 use crate::callers::visitor_known;
 
 /// After how many seconds it makes sense to try again when something is away.
-const RETRY_AFTER: u64 = 2;
+pub const RETRY_AFTER: u64 = 2;
 const TOKEN_REFUSED: &str = "token-refused";
 
 /// Why a request was refused, in words for whoever sent it. Never holds a cause from inside.
@@ -184,6 +184,11 @@ impl Problem {
     /// The status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What kind of problem it is, such as `already-voted`.
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// What was wrong, in words.

@@ -19,6 +19,12 @@ pub enum Command {
     /// programs.
     Bench(Box<bench::Args>),
 
+    /// Work out how many machines a crowd takes, and simulate the crowd on them
+    ///
+    /// Asks no server and measures nothing: it reckons with what it is given, and says in a table how long voters wait
+    /// and what gives way first. docs/scale.md says how.
+    Scale(Box<scale::Args>),
+
     /// Close a round: it is sealed, and its result is final
     Close {
         /// The round's name, as in its address

@@ -24,6 +24,8 @@ pub use events::Events;
 const PATIENCE: Duration = Duration::from_secs(15);
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+/// What stands between the fields of a form with a file.
+const BOUNDARY: &str = "----a-boundary-of-these-tests";
 /// The demonstration round.
 const DEMO: &str = "demo";
 
@@ -112,6 +114,12 @@ impl Voter {
         self.sends_json(Method::PATCH, path, body).await
     }
 
+    /// Puts a file somewhere.
+    pub async fn puts(&self, path: &str, content_type: &str, file: Vec<u8>) -> Answer {
+        let request = self.request(Method::PUT, path).header(CONTENT_TYPE, content_type).body(file);
+        Answer::of(request.send().await.expect("an answer comes")).await
+    }
+
     /// Deletes something.
     pub async fn deletes(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::DELETE, path).send().await.expect("an answer comes")).await
@@ -138,6 +146,23 @@ impl Voter {
     pub async fn sends_form(&self, action: &str, form: &str) -> Page {
         let request = self.request(Method::POST, action).header(CONTENT_TYPE, FORM);
         let request = request.header(ACCEPT, "text/html").body(form.to_owned());
+        Page::of(request.send().await.expect("an answer comes")).await
+    }
+
+    /// Sends a form with a file in its field `picture`, as a browser does.
+    pub async fn sends_picture(&self, action: &str, fields: &[(&str, &str)], picture: &[u8]) -> Page {
+        let mut form = Vec::new();
+        for (name, value) in fields {
+            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            form.extend([head.as_bytes(), value.as_bytes(), b"\r\n"].concat());
+        }
+        let name = "form-data; name=\"picture\"; filename=\"../cats.svg\"";
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: {name}\r\nContent-Type: text/html\r\n\r\n");
+        form.extend([head.as_bytes(), picture, b"\r\n"].concat());
+        form.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let request = self.request(Method::POST, action).header(CONTENT_TYPE, content_type);
+        let request = request.header(ACCEPT, "text/html").body(form);
         Page::of(request.send().await.expect("an answer comes")).await
     }
 
@@ -209,6 +234,19 @@ impl Voter {
         let response = request.send().await.expect("an answer comes");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
+        Events::of(response)
+    }
+
+    /// Begins to follow a stream of events, as whoever this is.
+    pub async fn streams(&self, path: &str) -> Events {
+        // Without the patience: a stream never ends.
+        let request = self.client.get(format!("{}{path}", self.address));
+        let request = match &self.bearer {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.expect("an answer comes");
+        assert_eq!(response.status(), 200, "{path}");
         Events::of(response)
     }
 

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::{Deserialize, Deserializer, Error};
 use subjects::{Email, Role};
 use templates::{AccountPage, FormField, Saved, Visitor};
+use utoipa::ToSchema;
 
 use crate::Handle;
 use crate::accounts::Changes;
@@ -18,22 +19,27 @@ use crate::store::Account;
 const ME: &str = r#"{"name": "Ann", "email": "ann@example.org", "password": {"old": "…", "new": "…"}}"#;
 
 /// What a program wants to be changed.
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = ProfileChange)]
+pub(super) struct Wanted {
+    #[schema(min_length = 1)]
     name: Option<String>,
+    /// Takes the password.
     email: Option<String>,
     #[serde(default, deserialize_with = "passwords")]
     password: Option<Passwords>,
 }
 
 /// The old one is needed for another one, and for another address.
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Passwords {
     #[serde(deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password)]
     old: SecretString,
     #[serde(default, deserialize_with = "some_secret")]
+    #[schema(value_type = String, format = Password, min_length = 10, max_length = 256, required = false)]
     new: Option<SecretString>,
 }
 

@@ -1,6 +1,7 @@
 //! `/login`, `/register`, `/account`, `/me` and `/users`.
 
 mod account;
+mod api;
 mod sign_in;
 mod users;
 
@@ -15,18 +16,25 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use subjects::{Email, Role, UserId};
 use templates::{FormField, RenderError};
 use tracing::warn;
+use utoipa::ToSchema;
 
+pub use self::api::operations;
 use crate::Handle;
 use crate::accounts::NotDone;
 use crate::hasher::NotHashed;
 use crate::store::NotKept;
 
 /// A person, as programs are told of them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Person)]
 struct Shown {
+    #[schema(value_type = String, format = "uuid")]
     id: UserId,
     name: String,
+    #[schema(value_type = String)]
     email: Email,
+    /// What they may do.
+    #[schema(value_type = api::RoleShown)]
     role: Role,
 }
 

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use subjects::Email;
 use templates::{FormField, LoginPage, RegisterPage, Visitor};
+use utoipa::ToSchema;
 
 use crate::Handle;
 use crate::accounts::{NotDone, SignedIn};
@@ -19,24 +20,33 @@ const LOGIN: &str = r#"{"email": "ann@example.org", "password": "…"}"#;
 const REGISTER: &str = r#"{"name": "Ann", "email": "ann@example.org", "password": "…"}"#;
 
 /// Who wants to sign in.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Credentials {
+pub(super) struct Credentials {
     #[serde(default)]
+    #[schema(required = true)]
     email: String,
     #[serde(default = "no_secret", deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password, min_length = 1, required = true)]
     password: SecretString,
 }
 
 /// Who wants to have an account.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = Registration)]
+pub(super) struct Wanted {
+    /// What others are to call them.
     #[serde(default)]
+    #[schema(min_length = 1, required = true)]
     name: String,
+    /// By which they sign in: one account for each.
     #[serde(default)]
+    #[schema(required = true)]
     email: String,
+    /// 10 to 256 characters, and not name or address over again.
     #[serde(default = "no_secret", deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password, min_length = 10, max_length = 256, required = true)]
     password: SecretString,
 }
 
@@ -47,12 +57,16 @@ struct Sent<T> {
 }
 
 /// What a program is told when it has signed in. Holds secrets.
-#[derive(Serialize)]
-struct Welcome {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Welcome {
     user: Shown,
+    /// For `Authorization: Bearer`.
     access_token: String,
+    /// For `POST /token`.
     refresh_token: String,
+    #[schema(example = "Bearer")]
     token_type: &'static str,
+    /// For how many seconds the access token is good.
     expires_in: u64,
 }
 

@@ -5,8 +5,9 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
-use subjects::{Role, Timestamp, UserId};
+use subjects::{Email, Role, Timestamp, UserId};
 use templates::{UserLine, UsersPage, Visitor};
+use utoipa::ToSchema;
 
 use crate::Handle;
 use crate::page::{Shown, again, no_such_account, problem_of, read_json};
@@ -16,29 +17,41 @@ use crate::store::{Account, Listing};
 const ROLE: &str = r#"{"role": "organiser"}"#;
 /// How many accounts are listed at a time, unless the request says otherwise; and the most.
 const LISTED: u16 = 50;
-const LISTED_MAX: u16 = 200;
+pub(super) const LISTED_MAX: u16 = 200;
 /// The longest beginning of a name or an address that can be searched for, in characters.
-const PREFIX_MAX: usize = 254;
+pub(super) const PREFIX_MAX: usize = 254;
 
 /// What `GET /users` answers.
-#[derive(Serialize)]
-struct List {
+#[derive(Serialize, ToSchema)]
+#[schema(as = People)]
+pub(super) struct List {
     users: Vec<Listed>,
     /// What to ask `after` for, to read on.
+    #[schema(value_type = Option<String>, format = "uuid")]
     next: Option<UserId>,
 }
 
-#[derive(Serialize)]
+/// A person, and since when they have their account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PersonListed)]
 struct Listed {
-    #[serde(flatten)]
-    person: Shown,
+    #[schema(value_type = String, format = "uuid")]
+    id: UserId,
+    name: String,
+    #[schema(value_type = String)]
+    email: Email,
+    #[schema(value_type = super::api::RoleShown)]
+    role: Role,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
 /// What `PATCH /users/{id}` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+#[schema(as = RoleChange)]
+pub(super) struct Wanted {
+    #[schema(value_type = super::api::RoleShown)]
     role: Role,
 }
 
@@ -58,8 +71,13 @@ pub(super) async fn list(login: Data<Handle>, request: HttpRequest) -> HttpRespo
         let visitor = login.edge.callers.visitor(&request).await;
         return login.show(&request, |csrf| users_page(visitor, csrf, found).render());
     }
-    let listed =
-        |account: Account| Listed { created_at: account.created_at, person: Shown::of(account.person) };
+    let listed = |Account { person, created_at, .. }: Account| Listed {
+        id: person.user,
+        name: person.name,
+        email: person.email,
+        role: person.role,
+        created_at,
+    };
     let list = List { users: found.accounts.into_iter().map(listed).collect(), next: found.next };
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(list)
 }

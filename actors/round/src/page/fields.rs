@@ -73,7 +73,7 @@ impl Fields {
 
     /// A whole number from 0.
     pub fn number(&mut self, name: &str) -> Option<u64> {
-        self.take(name, |value| value.as_u64().ok_or("must be a whole number"))
+        self.take(name, |value| whole(&value).ok_or("must be a whole number"))
     }
 
     /// A moment, or `null` for none.
@@ -122,6 +122,14 @@ impl Fields {
     }
 }
 
+/// A whole number from 0. JSON has no other numbers than such as may have a fraction: 7.0 is 7.
+pub fn whole(value: &Value) -> Option<u64> {
+    /// Beyond it not every number is there.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=EXACT).contains(number);
+    value.as_u64().or_else(|| value.as_f64().filter(whole).map(|number| number as u64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_right_is_taken_and_what_is_not_there_is_none() {
-        let json = r#"{"a": "7", "b": true, "c": 3, "d": null, "e": []}"#;
+        let json = r#"{"a": "7", "b": true, "c": 3.0, "d": null, "e": []}"#;
         let named = wrong(json, |fields| {
             assert_eq!(fields.text("a", str::parse::<u8>), Some(7));
             assert_eq!((fields.flag("b"), fields.number("c")), (Some(true), Some(3)));

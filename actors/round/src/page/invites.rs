@@ -10,6 +10,7 @@ use serde::Serialize;
 use subjects::{Policy, Round, RoundId, RoundState};
 use templates::{InviteCard, InvitesPage, RoundHead};
 use tracing::info;
+use utoipa::ToSchema;
 
 use super::read::{self, AskedInvites};
 use super::{answer, person, refused, visitor};
@@ -28,15 +29,20 @@ enum HandedOut {
 }
 
 /// The invites, as a program is told.
-#[derive(Serialize)]
-struct ShownInvites<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invites)]
+pub(super) struct ShownInvites<'a> {
+    #[schema(value_type = String)]
     round: &'a RoundId,
     invites: Vec<ShownInvite>,
 }
 
-#[derive(Serialize)]
+/// One invite: it lets one person in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invite)]
 struct ShownInvite {
     code: String,
+    /// Where its holder votes.
     link: String,
 }
 

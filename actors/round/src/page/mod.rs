@@ -1,11 +1,15 @@
 //! HTTP: the rounds, for people and for programs.
 
+mod admin;
+mod api;
 mod fields;
 mod invites;
 mod options;
 mod organise;
+mod pictures;
 mod read;
 mod shown;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +22,7 @@ use nats::Newest;
 use subjects::{Role, Round, RoundChanged, RoundId, RoundState};
 use templates::{HomePage, RoundCard, Visitor};
 
+pub use self::api::operations;
 use self::shown::ShownRound;
 use crate::rules::{self, By, Deed, Invalid, Refusal};
 use crate::{ChangeRound, Entry, Handle, NotChanged, Order};
@@ -39,10 +44,18 @@ impl Handle {
             .service(
                 at("/rounds/{id}/options/{option}")
                     .route(web::get().to(options::one))
-                    .route(web::patch().to(options::relabel))
+                    .route(web::patch().to(options::change))
                     .route(web::delete().to(options::remove)),
             )
+            .service(
+                at("/rounds/{id}/options/{option}/picture")
+                    .route(web::get().to(pictures::show))
+                    .route(web::put().to(pictures::put))
+                    .route(web::post().to(pictures::post))
+                    .route(web::delete().to(pictures::remove)),
+            )
             .service(at("/rounds/{id}/invites").route(web::post().to(invites::make)));
+        admin::routes(config);
     }
 
     /// Whoever is calling may at least make rounds.

@@ -13,14 +13,15 @@ use crate::rules::Deed;
 use crate::{Entry, Handle};
 
 /// A round and one of its options, as they stand in an address.
-type Named = Path<(String, String)>;
+pub type Named = Path<(String, String)>;
 
 pub async fn one(rounds: Data<Handle>, request: HttpRequest, named: Named) -> HttpResponse {
     answer(&request, async {
         let newest = rounds.find(&named.0)?;
-        let option = newest.message.round.options.iter().find(|option| option.id.as_str() == named.1);
+        let round = &newest.message.round;
+        let option = round.options.iter().find(|option| option.id.as_str() == named.1);
         let option = option.ok_or_else(no_such_option)?;
-        Ok(tell(StatusCode::OK, newest.sequence, &ShownOption::of(option)))
+        Ok(tell(StatusCode::OK, newest.sequence, &ShownOption::of(&round.id, option)))
     })
     .await
 }
@@ -38,12 +39,12 @@ pub async fn add(
         // It stands behind the others.
         let added = entry.round.options.last().ok_or_else(no_such_option)?;
         let at = format!("/rounds/{}/options/{}", entry.round.id, added.id);
-        Ok(tell_made(at, entry.version, &ShownOption::of(added)))
+        Ok(tell_made(at, entry.version, &ShownOption::of(&entry.round.id, added)))
     })
     .await
 }
 
-pub async fn relabel(
+pub async fn change(
     rounds: Data<Handle>,
     request: HttpRequest,
     named: Named,
@@ -51,12 +52,12 @@ pub async fn relabel(
 ) -> HttpResponse {
     answer(&request, async {
         let caller = rounds.organiser(&request).await?;
-        let asked = read::label(&request, &read::json(&request, payload).await?)?;
+        let asked = read::change(&request, &read::json(&request, payload).await?)?;
         let option = option_id(&named.1)?;
-        let deed = Deed::Relabel(option.clone(), asked.label);
+        let deed = Deed::ChangeOption(option.clone(), asked.change);
         let Entry { version, round } = rounds.change(&named.0, deed, &caller, asked.version).await?;
-        let relabelled = round.options.iter().find(|it| it.id == option).ok_or_else(no_such_option)?;
-        Ok(tell(StatusCode::OK, version, &ShownOption::of(relabelled)))
+        let changed = round.options.iter().find(|it| it.id == option).ok_or_else(no_such_option)?;
+        Ok(tell(StatusCode::OK, version, &ShownOption::of(&round.id, changed)))
     })
     .await
 }
@@ -71,7 +72,8 @@ pub async fn remove(rounds: Data<Handle>, request: HttpRequest, named: Named) ->
     .await
 }
 
-fn option_id(text: &str) -> Result<OptionId, Problem> {
+/// The name of an option, as it stands in an address.
+pub fn option_id(text: &str) -> Result<OptionId, Problem> {
     OptionId::parse(text).map_err(|_| no_such_option())
 }
 

@@ -34,7 +34,11 @@ pub async fn make(rounds: Data<Handle>, request: HttpRequest, payload: Payload) 
 }
 
 /// Makes the round under the name it is given, or else under one of its title that is free.
-async fn make_named(rounds: &Handle, caller: &Caller, asked: AskedRound) -> Result<Entry, Problem> {
+pub(super) async fn make_named(
+    rounds: &Handle,
+    caller: &Caller,
+    asked: AskedRound,
+) -> Result<Entry, Problem> {
     let AskedRound { id, wish, state, wrong } = asked;
     let title = wish.title.as_ref().map_or("", ShortText::as_str);
     let of_title = RoundId::from_title(title);

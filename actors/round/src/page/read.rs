@@ -4,19 +4,19 @@ use ::web::{Body, FieldError, FormFields, Problem, field_error, read_body, read_
 use actix_web::HttpRequest;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Payload};
-use serde_json::{Map, Value};
-use subjects::{EmailRule, OptionId, Policy, RoundId, RoundState};
+use subjects::{RoundId, RoundState};
 
 use super::fields::Fields;
+use super::wishes;
 use crate::Handle;
-use crate::rules::{EMAILS_MAX, LongText, OPTIONS, OptionWish, ShortText, Wish};
+use crate::rules::{OptionChange, OptionWish, Wish};
 
 /// The largest round, in bytes: every text at its longest, with every character escaped.
-const ROUND_MAX: usize = 512 * 1024;
+const ROUND_MAX: usize = 1_536 * 1024;
 
 const ROUND_EXAMPLE: &str = r#"{"title": "Cats or dogs?", "options": ["Cats", "Dogs"]}"#;
 const EDIT_EXAMPLE: &str = r#"{"description": "For two years.", "version": 7}"#;
-const OPTION_EXAMPLE: &str = r#"{"label": "Cats"}"#;
+const OPTION_EXAMPLE: &str = r#"{"label": "Cats", "description": "Four feet and a tail."}"#;
 const COMMAND_EXAMPLE: &str = r#"{"version": 7}"#;
 const INVITES_EXAMPLE: &str = r#"{"count": 100}"#;
 
@@ -51,11 +51,11 @@ pub struct AskedOption {
     pub version: Option<u64>,
 }
 
-/// An option that is to be called something else.
+/// An option of which something else is to be said.
 #[derive(Debug)]
-pub struct AskedLabel {
-    /// As people are to read it.
-    pub label: ShortText,
+pub struct AskedChange {
+    /// What.
+    pub change: OptionChange,
     /// The version of the round it is meant for.
     pub version: Option<u64>,
 }
@@ -99,7 +99,7 @@ pub fn round(bytes: &[u8]) -> Result<AskedRound, Problem> {
         "open" => Ok(RoundState::Open),
         _ => Err("must be draft or open"),
     });
-    let wish = wish(&mut fields);
+    let wish = wishes::wish(&mut fields);
     Ok(AskedRound { id, state, wish, wrong: fields.wrong() })
 }
 
@@ -107,7 +107,7 @@ pub fn round(bytes: &[u8]) -> Result<AskedRound, Problem> {
 pub fn edit(request: &HttpRequest, bytes: &[u8]) -> Result<AskedEdit, Problem> {
     let mut fields = Fields::of(bytes, EDIT_EXAMPLE)?;
     let version = version(&mut fields, request);
-    let wish = wish(&mut fields);
+    let wish = wishes::wish(&mut fields);
     fields.end()?;
     Ok(AskedEdit { wish, version })
 }
@@ -115,16 +115,19 @@ pub fn edit(request: &HttpRequest, bytes: &[u8]) -> Result<AskedEdit, Problem> {
 /// Reads an option that is to be added.
 pub fn option(request: &HttpRequest, bytes: &[u8]) -> Result<AskedOption, Problem> {
     let mut fields = Fields::of(bytes, OPTION_EXAMPLE)?;
-    let id = fields.text("id", OptionId::parse);
-    let (label, version) = (label_of(&mut fields), version(&mut fields, request));
-    Ok(AskedOption { wish: OptionWish { id, label: whole(label, fields)? }, version })
+    let (wish, version) = (wishes::option(&mut fields), version(&mut fields, request));
+    Ok(AskedOption { wish: whole(wish, fields)?, version })
 }
 
-/// Reads the label that an option is to have. Its name stays as it is.
-pub fn label(request: &HttpRequest, bytes: &[u8]) -> Result<AskedLabel, Problem> {
+/// Reads what is to be said of an option. Its name stays as it is.
+pub fn change(request: &HttpRequest, bytes: &[u8]) -> Result<AskedChange, Problem> {
     let mut fields = Fields::of(bytes, OPTION_EXAMPLE)?;
-    let (label, version) = (label_of(&mut fields), version(&mut fields, request));
-    Ok(AskedLabel { label: whole(label, fields)?, version })
+    let (change, version) = (wishes::change(&mut fields), version(&mut fields, request));
+    fields.end()?;
+    if change.is_empty() {
+        return Err(Problem::invalid(vec![field_error("label", "is missing, and so is any other field")]));
+    }
+    Ok(AskedChange { change, version })
 }
 
 /// Reads a command, which needs no body. A form must be one of ours.
@@ -137,6 +140,10 @@ pub async fn command(
         return Ok(AskedCommand { version: if_match(request), is_form: false });
     }
     match read_body(request, payload).await? {
+        // There are programs that call every body JSON, one that is not there too.
+        Body::Json(bytes) if bytes.is_empty() => {
+            Ok(AskedCommand { version: if_match(request), is_form: false })
+        }
         Body::Json(bytes) => {
             let mut fields = Fields::of(&bytes, COMMAND_EXAMPLE)?;
             let version = version(&mut fields, request);
@@ -194,57 +201,6 @@ fn number(text: &str) -> Result<u64, &'static str> {
     text.trim().parse().map_err(|_| "must be a whole number")
 }
 
-fn policy(text: &str) -> Result<Policy, &'static str> {
-    match text {
-        "anyone" => Ok(Policy::Anyone),
-        "invited" => Ok(Policy::Invited),
-        "account" => Ok(Policy::Account),
-        _ => Err("must be anyone, invited or account"),
-    }
-}
-
-/// Takes everything that an organiser may write in a round. Lists are read up to the length that they may have.
-fn wish(fields: &mut Fields) -> Wish {
-    Wish {
-        title: fields.text("title", ShortText::parse),
-        description: fields.text("description", LongText::parse),
-        options: fields.list("options", *OPTIONS.end(), option_wish),
-        policy: fields.text("policy", policy),
-        programs: fields.flag("programs"),
-        emails: fields.list("emails", EMAILS_MAX, email),
-        changeable: fields.flag("changeable"),
-        opens_at: fields.moment("opens_at"),
-        closes_at: fields.moment("closes_at"),
-    }
-}
-
-/// An option is an object, or its label alone.
-fn option_wish(fields: &mut Fields, path: &str, item: Value) -> Option<OptionWish> {
-    let parts = match item {
-        Value::Object(parts) => parts,
-        Value::String(label) => Map::from_iter([("label".to_owned(), Value::String(label))]),
-        _ => {
-            fields.note(path, "must be a label, or an object with one");
-            return None;
-        }
-    };
-    let mut parts = Fields::inside(path, parts);
-    let (id, label) = (parts.text("id", OptionId::parse), label_of(&mut parts));
-    let is_right = fields.take_in(parts);
-    label.filter(|_| is_right).map(|label| OptionWish { id, label })
-}
-
-fn label_of(fields: &mut Fields) -> Option<ShortText> {
-    fields.require("label");
-    fields.text("label", ShortText::parse)
-}
-
-fn email(fields: &mut Fields, path: &str, item: Value) -> Option<EmailRule> {
-    let rule = item.as_str().ok_or("must be a text".to_owned());
-    let rule = rule.and_then(|text| EmailRule::parse(text).map_err(|why| why.to_string()));
-    rule.map_err(|why| fields.note(path, why)).ok()
-}
-
 /// The version that is meant: that of the body, or else that of `If-Match`.
 fn version(fields: &mut Fields, request: &HttpRequest) -> Option<u64> {
     fields.number("version").or_else(|| if_match(request))
@@ -285,7 +241,9 @@ mod tests {
     #[test]
     fn every_wrong_field_of_a_round_is_named_with_its_path() {
         let json = r#"{"title": " ", "id": "A b", "state": "closed", "options": ["A", 2, {"id": "b"}, {"label": "\u202e"},
-            {"label": "E", "picture": "x"}], "emails": ["ann@example.org", "x"], "programs": "yes", "opens_at": 5}"#;
+            {"label": "E", "picture": "x"}, {"label": "F", "description": 1, "link": "ann"}], "method": "borda", "order": 1,
+            "most": -1, "emails": ["ann@example.org", "x"], "programs": "yes", "results": "never", "embeddable": 1,
+            "opens_at": 5}"#;
         let fields: Vec<String> =
             wrong(json).iter().map(|wrong| wrong.split(' ').next().unwrap().to_owned()).collect();
         let expected = [
@@ -296,8 +254,15 @@ mod tests {
             "options[2].label",
             "options[3].label",
             "options[4].picture",
+            "options[5].description",
+            "options[5].link",
+            "order",
+            "method",
+            "most",
             "programs",
             "emails[1]",
+            "results",
+            "embeddable",
             "opens_at",
         ];
         assert_eq!(fields, expected);
@@ -323,14 +288,13 @@ mod tests {
     }
 
     #[test]
-    fn an_option_without_a_label_is_told_so() {
+    fn an_option_that_is_added_has_a_label_and_one_that_is_changed_says_what() {
         let request = TestRequest::default().to_http_request();
-        for read in [
-            |r: &HttpRequest, b: &[u8]| option(r, b).map(|_| ()),
-            |r: &HttpRequest, b: &[u8]| label(r, b).map(|_| ()),
-        ] {
-            let refused = read(&request, b"{}").unwrap_err();
-            assert_eq!((refused.status().as_u16(), refused.detail()), (422, "Label is missing."));
-        }
+        let refused = option(&request, br#"{"description": "x"}"#).unwrap_err();
+        assert_eq!((refused.status().as_u16(), refused.detail()), (422, "Label is missing."));
+        let refused = change(&request, br#"{"version": 7}"#).unwrap_err();
+        assert_eq!(refused.detail(), "Label is missing, and so is any other field.");
+        let changed = change(&request, br#"{"description": "", "link": null}"#).unwrap().change;
+        assert_eq!((changed.label, changed.link), (None, Some(None)));
     }
 }

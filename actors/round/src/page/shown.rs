@@ -4,45 +4,83 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 use subjects::{
-    EmailRule, Method, OptionId, Policy, Round, RoundId, RoundOption, RoundState, Timestamp, UserId,
+    EmailRule, Method, OptionId, Order, Policy, ResultsShown, Round, RoundId, RoundOption, RoundState,
+    Timestamp, UserId,
 };
-use templates::ladder_words;
+use templates::{ladder_words, picture_address};
+use utoipa::ToSchema;
 
+use super::api;
 use crate::Entry;
 
 /// A round as those who may see it are told.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Round)]
 pub struct ShownRound<'a> {
+    #[schema(value_type = String, example = "board")]
     id: &'a RoundId,
     /// The same, by the name that some programs look for.
+    #[schema(value_type = String, example = "board")]
     round_id: &'a RoundId,
     /// Changes whenever the round does.
     version: u64,
     title: &'a str,
     description: &'a str,
+    /// Who made it; nobody made the demonstration.
+    #[schema(value_type = Option<String>, format = "uuid")]
     owner: Option<UserId>,
     options: Vec<ShownOption<'a>>,
+    /// In which order a voter is shown the options.
+    #[schema(value_type = api::OrderShown)]
+    order: Order,
+    /// One option a ballot, or several.
+    #[schema(value_type = api::MethodShown)]
     method: Method,
+    /// How many options an approval ballot may name; all of them without it.
+    most: Option<u32>,
+    /// Who may vote.
+    #[schema(value_type = api::PolicyShown)]
     policy: Policy,
     /// What the policy means.
     policy_words: String,
+    /// Whether programs may vote for whom they name.
     programs: bool,
     /// Whether only those vote whose address the organiser has listed.
     limited: bool,
     /// Those addresses: for the organiser.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<String>, required = false)]
     emails: Option<&'a [EmailRule]>,
+    /// Whether a ballot may be changed.
     changeable: bool,
+    /// When its results are shown, and to whom.
+    #[schema(value_type = api::ResultsShownShown)]
+    results: ResultsShown,
+    /// Whether other sites may show its results in a frame.
+    embeddable: bool,
+    #[schema(value_type = api::StateShown)]
     state: RoundState,
+    /// When it opens by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
     opens_at: Option<Timestamp>,
+    /// When it closes by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
     closes_at: Option<Timestamp>,
 }
 
 /// An option as everybody is told.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Option)]
 pub struct ShownOption<'a> {
+    /// Its name in ballots.
+    #[schema(value_type = String, example = "ann")]
     id: &'a OptionId,
     label: &'a str,
+    description: &'a str,
+    /// Where there is more to read.
+    link: Option<&'a str>,
+    /// The address of its picture. It changes with the picture.
+    picture: Option<String>,
 }
 
 impl<'a> ShownRound<'a> {
@@ -56,14 +94,18 @@ impl<'a> ShownRound<'a> {
             title: &round.title,
             description: &round.description,
             owner: round.owner,
-            options: round.options.iter().map(ShownOption::of).collect(),
+            options: round.options.iter().map(|option| ShownOption::of(&round.id, option)).collect(),
+            order: round.order,
             method: round.method,
+            most: round.most,
             policy: round.policy,
             policy_words: ladder_words(round.policy, round.programs, limited),
             programs: round.programs,
             limited,
             emails: is_for_organiser.then_some(&round.emails),
             changeable: round.changeable,
+            results: round.results,
+            embeddable: round.embeddable,
             state: round.state,
             opens_at: round.opens_at,
             closes_at: round.closes_at,
@@ -77,9 +119,11 @@ impl<'a> ShownRound<'a> {
 }
 
 impl<'a> ShownOption<'a> {
-    /// This option.
-    pub fn of(option: &'a RoundOption) -> Self {
-        Self { id: &option.id, label: &option.label }
+    /// This option of this round.
+    pub fn of(round: &RoundId, option: &'a RoundOption) -> Self {
+        let picture = picture_address(round, option);
+        let RoundOption { id, label, description, link, .. } = option;
+        Self { id, label, description, link: link.as_deref(), picture }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use subjects::{Round, RoundId, RoundState, Timestamp};
 
+use super::option::{OptionWish, wrong_options};
 use super::text::ShortText;
-use super::wish::{Birth, Invalid, OptionWish, Wish, blank, of, wrong_options};
+use super::wish::{Birth, Invalid, Wish, blank, of};
 
 /// The name of the demonstration round.
 pub const DEMONSTRATION: &str = "demo";
@@ -25,7 +26,7 @@ pub fn demonstration(title: &str, labels: &[String], closes_at: Option<Timestamp
     let mut options = Vec::with_capacity(labels.len());
     for (place, label) in labels.iter().enumerate() {
         let label = read(&format!("options[{place}]"), label);
-        options.extend(label.map(|label| OptionWish { id: None, label }));
+        options.extend(label.map(OptionWish::labelled));
     }
     if !wrong.is_empty() {
         return Err(Invalid(wrong));

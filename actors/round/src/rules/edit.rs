@@ -9,8 +9,8 @@ use super::{Deed, Refusal, is_over};
 ///
 /// | field | draft | open | closed |
 /// |---|---|---|---|
-/// | title, options, policy, programs, changeable, opens_at | yes | no | no |
-/// | description, closes_at | yes | yes | no |
+/// | title, options, order, method, most, policy, programs, changeable, results, opens_at | yes | no | no |
+/// | description, embeddable, closes_at | yes | yes | no |
 /// | emails | yes | more of them; a round for every account stays so | no |
 ///
 /// A round whose closing time has passed counts as closed. Writing what is there already is always allowed before
@@ -40,9 +40,13 @@ fn frozen(round: &Round, edited: &Round) -> Vec<&'static str> {
     let fields = [
         ("title", round.title != edited.title),
         ("options", round.options != edited.options),
+        ("order", round.order != edited.order),
+        ("method", round.method != edited.method),
+        ("most", round.most != edited.most),
         ("policy", round.policy != edited.policy),
         ("programs", round.programs != edited.programs),
         ("changeable", round.changeable != edited.changeable),
+        ("results", round.results != edited.results),
         ("opens_at", round.opens_at != edited.opens_at),
         ("emails", lets_out),
     ];
@@ -75,7 +79,10 @@ fn options_after(round: &Round, deed: &Deed) -> Result<Vec<RoundOption>, Refusal
     };
     match deed {
         Deed::AddOption(wish) => options.push(wish.beside(&round.options)),
-        Deed::Relabel(id, label) => options[place(id)?].label = label.as_str().to_owned(),
+        Deed::ChangeOption(id, change) => {
+            let option = &mut options[place(id)?];
+            *option = change.laid_over(option.clone());
+        }
         Deed::RemoveOption(id) => {
             options.remove(place(id)?);
         }
@@ -88,8 +95,8 @@ fn options_after(round: &Round, deed: &Deed) -> Result<Vec<RoundOption>, Refusal
 mod tests {
     use super::*;
     use crate::rules::sample::{NOW, at, does, options, round, rules, text};
-    use crate::rules::{LongText, OptionWish};
-    use subjects::Policy;
+    use crate::rules::{LongText, OptionChange, OptionWish};
+    use subjects::{Method, Order, Policy, ResultsShown};
 
     /// The table in the words of [`edit`].
     #[test]
@@ -102,6 +109,11 @@ mod tests {
             ("policy", Wish { policy: Some(Policy::Anyone), emails: rules(&[]), ..wish() }),
             ("programs", Wish { policy: Some(Policy::Anyone), emails: rules(&[]), ..wish() }),
             ("changeable", Wish { changeable: Some(true), ..wish() }),
+            ("order", Wish { order: Some(Order::Shuffled), ..wish() }),
+            ("method", Wish { method: Some(Method::Approval), ..wish() }),
+            ("most", Wish { method: Some(Method::Approval), most: Some(Some(1)), ..wish() }),
+            ("results", Wish { results: Some(ResultsShown::AfterClose), ..wish() }),
+            ("", Wish { embeddable: Some(true), ..wish() }),
             ("opens_at", Wish { opens_at: moment, ..wish() }),
             ("emails", Wish { emails: rules(&[rule]), ..wish() }),
             ("", Wish { emails: rules(&["@example.org", rule]), ..wish() }),
@@ -139,12 +151,16 @@ mod tests {
     #[test]
     fn options_come_and_go_while_a_round_is_a_draft() {
         let id = |id| OptionId::parse(id).unwrap();
-        let eve = Deed::AddOption(OptionWish { id: None, label: text("Eve") });
+        let eve = Deed::AddOption(OptionWish::labelled(text("Eve")));
         let three = does(&round(RoundState::Draft), &eve).unwrap();
         assert_eq!((three.options.len(), three.options[2].id.as_str()), (3, "eve"));
-        let renamed = does(&three, &Deed::Relabel(id("eve"), text("Eva"))).unwrap();
+        let called = |option, label: &str| {
+            let change = OptionChange { label: Some(text(label)), ..OptionChange::default() };
+            Deed::ChangeOption(id(option), change)
+        };
+        let renamed = does(&three, &called("eve", "Eva")).unwrap();
         assert_eq!((renamed.options[2].id.as_str(), renamed.options[2].label.as_str()), ("eve", "Eva"));
-        let looks_same = does(&three, &Deed::Relabel(id("eve"), text("Bob"))).unwrap_err();
+        let looks_same = does(&three, &called("eve", "Bob")).unwrap_err();
         assert_eq!(looks_same.to_string(), "label looks the same as that of another option");
         let two = does(&three, &Deed::RemoveOption(id("ann"))).unwrap();
         let one = does(&two, &Deed::RemoveOption(id("bob"))).unwrap();

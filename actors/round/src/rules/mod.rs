@@ -2,14 +2,16 @@
 
 mod demonstration;
 mod edit;
+mod option;
 #[cfg(test)]
 mod sample;
 mod text;
 mod wish;
 
 pub use demonstration::{DEMONSTRATION, demonstration};
-pub use text::{LongText, ShortText, Unreadable};
-pub use wish::{Birth, EMAILS_MAX, Invalid, OPTIONS, OptionWish, Wish, Wrong};
+pub use option::{BadLink, LINK_MAX, Link, OPTION_DESCRIPTION_MAX, OPTIONS, OptionChange, OptionWish};
+pub use text::{LONG_MAX, LongText, SHORT_MAX, ShortText, Unreadable};
+pub use wish::{Birth, EMAILS_MAX, Invalid, Wish, Wrong};
 
 use subjects::{Change, OptionId, Role, Round, RoundState, Timestamp, UserId};
 
@@ -20,8 +22,8 @@ pub enum Deed {
     Edit(Wish),
     /// One more option, behind the others.
     AddOption(OptionWish),
-    /// Another label for an option.
-    Relabel(OptionId, ShortText),
+    /// Say something else of an option.
+    ChangeOption(OptionId, OptionChange),
     /// One option less.
     RemoveOption(OptionId),
     /// Let people vote.
@@ -98,7 +100,7 @@ pub fn decide(round: &Round, deed: &Deed, by: By, now: Timestamp) -> Result<(Cha
         Deed::Open => Ok((Change::Opened, open(round, by, now)?)),
         Deed::Close => Ok((Change::Closed, close(round, by, now)?)),
         Deed::Edit(wish) => Ok((Change::Edited, edit::edit(round, wish, now)?)),
-        Deed::AddOption(_) | Deed::Relabel(..) | Deed::RemoveOption(_) => {
+        Deed::AddOption(_) | Deed::ChangeOption(..) | Deed::RemoveOption(_) => {
             Ok((Change::Edited, edit::edit_option(round, deed, now)?))
         }
     }
@@ -143,7 +145,8 @@ fn open(round: &Round, by: By, now: Timestamp) -> Result<Round, Refusal> {
     }
     // What was to come has been overtaken.
     let opens_at = round.opens_at.filter(|moment| *moment <= now);
-    Ok(Round { state: RoundState::Open, opens_at, ..round.clone() })
+    let most = round.most.map(|most| most.min(round.options.len() as u32));
+    Ok(Round { state: RoundState::Open, opens_at, most, ..round.clone() })
 }
 
 fn close(round: &Round, by: By, now: Timestamp) -> Result<Round, Refusal> {
@@ -160,6 +163,7 @@ fn close(round: &Round, by: By, now: Timestamp) -> Result<Round, Refusal> {
 mod tests {
     use super::sample::{ANN, NOW, ann, at, does, round};
     use super::*;
+    use subjects::Method;
 
     #[test]
     fn only_its_owner_and_administrators_organise_a_round() {
@@ -183,6 +187,8 @@ mod tests {
     fn a_round_opens_once_by_hand_or_at_its_time() {
         let draft = round(RoundState::Draft);
         assert_eq!(does(&draft, &Deed::Open).unwrap().state, RoundState::Open);
+        let too_many = Round { method: Method::Approval, most: Some(3), ..draft.clone() };
+        assert_eq!(does(&too_many, &Deed::Open).unwrap().most, Some(2));
         assert_eq!(does(&round(RoundState::Open), &Deed::Open), Err(Refusal::Open));
         assert_eq!(does(&round(RoundState::Closed), &Deed::Open), Err(Refusal::Closed));
         let over = Round { closes_at: Some(at(NOW)), ..draft.clone() };

@@ -25,7 +25,7 @@ pub fn rules(emails: &[&str]) -> Option<Vec<EmailRule>> {
 }
 
 pub fn options(labels: &[&str]) -> Option<Vec<OptionWish>> {
-    Some(labels.iter().map(|label| OptionWish { id: None, label: text(label) }).collect())
+    Some(labels.iter().map(|label| OptionWish::labelled(text(label))).collect())
 }
 
 /// Ann's round in this state, limited to a domain.

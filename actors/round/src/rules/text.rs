@@ -42,8 +42,8 @@ pub enum Unreadable {
     #[error("must have 1 to {SHORT_MAX} characters that can be seen")]
     Short,
     /// Too much.
-    #[error("must have at most {LONG_MAX} characters")]
-    Long,
+    #[error("must have at most {0} characters")]
+    Long(usize),
     /// Something that does not show.
     #[error("must not hold control characters, invisible ones, or such as turn the direction of others")]
     Hidden,
@@ -53,7 +53,7 @@ pub enum Unreadable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShortText(String);
 
-/// A description: any number of lines, [`LONG_MAX`] characters in all.
+/// A description: any number of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LongText(String);
 
@@ -80,18 +80,27 @@ impl ShortText {
 }
 
 impl LongText {
-    /// Takes lines, with any usual end of a line. Blanks around all of them do not matter.
+    /// Takes lines of [`LONG_MAX`] characters in all, with any usual end of a line. Blanks around all of them do not
+    /// matter.
     ///
     /// # Errors
     /// [`Unreadable::Long`], [`Unreadable::Hidden`].
     pub fn parse(text: &str) -> Result<Self, Unreadable> {
+        Self::within(LONG_MAX, text)
+    }
+
+    /// The same with `most` characters in all.
+    ///
+    /// # Errors
+    /// [`Unreadable::Long`], [`Unreadable::Hidden`].
+    pub fn within(most: usize, text: &str) -> Result<Self, Unreadable> {
         let text = text.replace("\r\n", "\n").replace('\t', " ");
         let text = text.trim();
         if text.chars().any(|c| c.is_control() && c != '\n') || holds_hidden(text) {
             return Err(Unreadable::Hidden);
         }
-        if text.chars().count() > LONG_MAX {
-            return Err(Unreadable::Long);
+        if text.chars().count() > most {
+            return Err(Unreadable::Long(most));
         }
         Ok(Self(text.to_owned()))
     }
@@ -175,7 +184,8 @@ mod tests {
         assert_eq!(LongText::parse("\r\nOne\r\n\ttwo\n").unwrap().as_str(), "One\n two");
         assert_eq!(LongText::parse(" ").unwrap().as_str(), "");
         assert!(LongText::parse(&"é".repeat(LONG_MAX)).is_ok());
-        assert_eq!(LongText::parse(&"x".repeat(LONG_MAX + 1)), Err(Unreadable::Long));
+        assert_eq!(LongText::parse(&"x".repeat(LONG_MAX + 1)), Err(Unreadable::Long(LONG_MAX)));
+        assert_eq!(LongText::within(3, "four"), Err(Unreadable::Long(3)));
     }
 
     #[test]

@@ -3,13 +3,12 @@
 use std::fmt;
 
 use subjects::{
-    EmailRule, Method, OptionId, Policy, Round, RoundId, RoundOption, RoundState, Timestamp, UserId,
+    EmailRule, Method, Order, Policy, ResultsShown, Round, RoundId, RoundState, Timestamp, UserId,
 };
 
-use super::text::{LongText, ShortText, seen};
+use super::option::{OPTIONS, OptionWish, must_be_whole, options, wrong_options};
+use super::text::{LongText, ShortText};
 
-/// How many options a round may have when it opens, and by then at the most.
-pub const OPTIONS: std::ops::RangeInclusive<usize> = 2..=100;
 /// How many addresses and domains a round may be limited to.
 pub const EMAILS_MAX: usize = 1_000;
 
@@ -20,8 +19,14 @@ pub struct Wish {
     pub title: Option<ShortText>,
     /// What else there is to know.
     pub description: Option<LongText>,
-    /// All that can be chosen, in the order shown.
+    /// All that can be chosen, in the organiser's order.
     pub options: Option<Vec<OptionWish>>,
+    /// In which order a voter is shown them.
+    pub order: Option<Order>,
+    /// How a choice is made. Another method than approval has no `most`.
+    pub method: Option<Method>,
+    /// How many options an approval ballot may name; all of them, inside.
+    pub most: Option<Option<u32>>,
     /// Who may vote.
     pub policy: Option<Policy>,
     /// Whether programs may vote for whom they name. A policy that changes brings its own: yes where anyone may vote.
@@ -30,19 +35,14 @@ pub struct Wish {
     pub emails: Option<Vec<EmailRule>>,
     /// Whether a ballot may be changed.
     pub changeable: Option<bool>,
+    /// When its results are shown, and to whom.
+    pub results: Option<ResultsShown>,
+    /// Whether other sites may show its results in a frame.
+    pub embeddable: Option<bool>,
     /// When it opens by itself; never, inside.
     pub opens_at: Option<Option<Timestamp>>,
     /// When it closes by itself; never, inside.
     pub closes_at: Option<Option<Timestamp>>,
-}
-
-/// One option that an organiser wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OptionWish {
-    /// Its name in ballots; made from the label when it says nothing.
-    pub id: Option<OptionId>,
-    /// As people read it.
-    pub label: ShortText,
 }
 
 /// One field that is wrong. The words complete "`<field>` …".
@@ -98,6 +98,8 @@ impl Wish {
     pub(super) fn laid_over(&self, round: &Round) -> Round {
         let policy = self.policy.unwrap_or(round.policy);
         let policys_own = if policy == round.policy { round.programs } else { policy == Policy::Anyone };
+        let method = self.method.unwrap_or(round.method);
+        let methods_own = round.most.filter(|_| method == Method::Approval);
         let text = |new: Option<&str>, old: &str| new.unwrap_or(old).to_owned();
         Round {
             title: text(self.title.as_ref().map(ShortText::as_str), &round.title),
@@ -106,10 +108,15 @@ impl Wish {
                 Some(wishes) => options(wishes, &round.options),
                 None => round.options.clone(),
             },
+            order: self.order.unwrap_or(round.order),
+            method,
+            most: self.most.unwrap_or(methods_own),
             policy,
             programs: self.programs.unwrap_or(policys_own),
             emails: self.emails.clone().unwrap_or_else(|| round.emails.clone()),
             changeable: self.changeable.unwrap_or(round.changeable),
+            results: self.results.unwrap_or(round.results),
+            embeddable: self.embeddable.unwrap_or(round.embeddable),
             opens_at: self.opens_at.unwrap_or(round.opens_at),
             closes_at: self.closes_at.unwrap_or(round.closes_at),
             ..round.clone()
@@ -119,6 +126,7 @@ impl Wish {
     /// What is wrong with `round`, which is this wish laid over another.
     pub(super) fn wrong(&self, round: &Round, now: Timestamp) -> Vec<Wrong> {
         let mut wrong = wrong_options(round);
+        wrong.extend(wrong_most(round));
         if round.programs && round.policy != Policy::Anyone {
             wrong.push(of("programs", "can only be true where anyone may vote"));
         }
@@ -144,72 +152,20 @@ impl Wish {
     }
 }
 
-impl OptionWish {
-    /// The option that this becomes behind those that are there.
-    pub(super) fn beside(&self, there: &[RoundOption]) -> RoundOption {
-        let taken: Vec<OptionId> = there.iter().map(|option| option.id.clone()).collect();
-        let label = self.label.as_str().to_owned();
-        let made = || OptionId::from_label(&label, there.len() + 1, &taken);
-        RoundOption { id: self.id.clone().unwrap_or_else(made), label }
-    }
-}
-
 /// A round of which nothing is said yet.
 pub(super) fn blank(birth: &Birth) -> Round {
-    Round {
-        id: birth.id.clone(),
-        title: String::new(),
-        description: String::new(),
-        owner: birth.owner,
-        options: Vec::new(),
-        method: Method::Plurality,
-        policy: Policy::Anyone,
-        programs: true,
-        emails: Vec::new(),
-        changeable: false,
-        state: RoundState::Draft,
-        opens_at: None,
-        closes_at: None,
-    }
+    Round { owner: birth.owner, ..Round::blank(birth.id.clone()) }
 }
 
-/// The options by these wishes. One that was there under the same label keeps its name.
-fn options(wishes: &[OptionWish], there: &[RoundOption]) -> Vec<RoundOption> {
-    let mut taken: Vec<OptionId> = wishes.iter().filter_map(|wish| wish.id.clone()).collect();
-    let mut options = Vec::with_capacity(wishes.len());
-    for (place, wish) in (1..).zip(wishes) {
-        let label = wish.label.as_str().to_owned();
-        let known = there.iter().find(|option| option.label == label && !taken.contains(&option.id));
-        let made = || match known {
-            Some(option) => option.id.clone(),
-            None => OptionId::from_label(&label, place, &taken),
-        };
-        let id = wish.id.clone().unwrap_or_else(made);
-        taken.push(id.clone());
-        options.push(RoundOption { id, label });
+/// More than there are options is wrong in a round that is written. In one that still is, there may be more to come.
+fn wrong_most(round: &Round) -> Option<Wrong> {
+    let most = round.most?;
+    if round.method != Method::Approval {
+        return Some(of("most", "can only be there with the method approval"));
     }
-    options
-}
-
-pub(super) fn wrong_options(round: &Round) -> Vec<Wrong> {
-    let (least, most) = (*OPTIONS.start(), *OPTIONS.end());
-    let count = round.options.len();
-    // A draft that is opened by hand is still being written.
-    let must_be_whole = round.state != RoundState::Draft || round.opens_at.is_some();
-    if count > most || (must_be_whole && count < least) {
-        return vec![of("options", format!("must be {least} to {most}, not {count}"))];
-    }
-    let mut wrong = Vec::new();
-    for (place, option) in round.options.iter().enumerate() {
-        let before = &round.options[..place];
-        if before.iter().any(|other| other.id == option.id) {
-            wrong.push(of(&format!("options[{place}].id"), "is the id of another option"));
-        }
-        if before.iter().any(|other| seen(&other.label) == seen(&option.label)) {
-            wrong.push(of(&format!("options[{place}].label"), "looks the same as that of another option"));
-        }
-    }
-    wrong
+    let there = if must_be_whole(round) { round.options.len() } else { *OPTIONS.end() };
+    let fits = most >= 1 && most as usize <= there;
+    (!fits).then(|| of("most", format!("must be 1 to {there}, not {most}")))
 }
 
 pub(super) fn of(field: &str, why: impl Into<String>) -> Wrong {
@@ -231,13 +187,14 @@ impl std::error::Error for Invalid {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use subjects::OptionId;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_unix_millis(millis).unwrap()
     }
 
     fn wishes(labels: &[&str]) -> Vec<OptionWish> {
-        let wish = |label: &&str| OptionWish { id: None, label: ShortText::parse(label).unwrap() };
+        let wish = |label: &&str| OptionWish::labelled(ShortText::parse(label).unwrap());
         labels.iter().map(wish).collect()
     }
 
@@ -293,6 +250,25 @@ mod tests {
         let times = Wish { opens_at: Some(Some(at(2_000))), closes_at: Some(Some(at(2_000))), ..board() };
         assert_eq!(make(&times, None).unwrap_err(), "closes_at must be later than opens_at");
         assert_eq!(make(&board(), Some(RoundState::Closed)).unwrap_err(), "state must be draft or open");
+    }
+
+    #[test]
+    fn an_approval_ballot_names_one_option_to_all_of_them() {
+        let with = |method, most| Wish { method, most: Some(most), ..board() };
+        let approval = Some(Method::Approval);
+        assert_eq!(make(&with(approval, Some(2)), None).unwrap().most, Some(2));
+        assert_eq!(make(&with(approval, None), None).unwrap().most, None);
+        assert_eq!(make(&with(None, None), None).unwrap().method, Method::Plurality);
+        for wrong in [0, 3] {
+            let why = make(&with(approval, Some(wrong)), None).unwrap_err();
+            assert_eq!(why, format!("most must be 1 to 2, not {wrong}"));
+        }
+        let draft = make(&with(approval, Some(3)), Some(RoundState::Draft)).unwrap();
+        assert_eq!(draft.most, Some(3));
+        let why = make(&with(None, Some(1)), None).unwrap_err();
+        assert_eq!(why, "most can only be there with the method approval");
+        let plurality = Wish { method: Some(Method::Plurality), ..Wish::default() };
+        assert_eq!(plurality.laid_over(&draft).most, None);
     }
 
     #[test]

@@ -121,10 +121,10 @@ mod tests {
     use std::time::Duration;
 
     use ::web::limits::Rates;
-    use ::web::{Callers, Forms, Invites, Keys, Limits, Proxies, Redis, Sessions, VoterCookies};
+    use ::web::{Callers, Forms, Invites, Keys, Limits, Proxies, Redis, Sessions, Voted, VoterCookies};
     use actix_web::test::TestRequest;
     use nats::Clock;
-    use subjects::{Method, RoundId, RoundState, SessionId, Timestamp, UserId};
+    use subjects::{RoundId, RoundState, SessionId, Timestamp, UserId};
 
     use super::*;
 
@@ -138,6 +138,7 @@ mod tests {
             cookies: VoterCookies::new(&keys, false),
             callers: Callers::new(&keys, sessions, clock.clone(), Duration::from_secs(60), false),
             forms: Forms::new(&keys),
+            voted: Voted::new(&keys, false),
             invites: Invites::new(keys.clone()),
             limits: Limits::new(Rates::default(), keys, clock),
             proxies: Proxies::default(),
@@ -146,19 +147,11 @@ mod tests {
 
     fn round(policy: Policy) -> Round {
         Round {
-            id: RoundId::parse("demo").unwrap(),
             title: "Cats or dogs?".into(),
-            description: String::new(),
-            owner: None,
-            options: Vec::new(),
-            method: Method::Plurality,
             policy,
-            programs: true,
-            emails: Vec::new(),
-            changeable: true,
             state: RoundState::Open,
-            opens_at: None,
-            closes_at: None,
+            changeable: true,
+            ..Round::blank(RoundId::parse("demo").unwrap())
         }
     }
 

@@ -3,12 +3,12 @@
 use ::web::{Identity, page};
 use actix_web::cookie::Cookie;
 use actix_web::{HttpRequest, HttpResponse};
-use subjects::{Policy, Round, RoundId, RoundOption, RoundState};
-use templates::{Gate, RoundHead, VoteOption, VotePage, ladder_words};
+use subjects::{Order, Policy, Round, RoundId, RoundOption, RoundState};
+use templates::{Gate, Preview, RoundHead, Schedule, VoteOption, VotePage, ladder_words, picture_address};
 
 use super::caller::{Admitted, Stopped, admit};
 use crate::Vote;
-use crate::rules::Standing;
+use crate::rules::{Standing, most};
 
 /// A page, and the cookie without which its form could not be sent.
 pub(super) struct Drawn {
@@ -39,16 +39,20 @@ impl Drawn {
             Some(identity) => standing_of(vote, &round.id, identity).await,
             None => None,
         };
+        let shown_to = seen.identity.as_ref().unwrap_or(&browser.known_as);
         let page = VotePage {
             visitor: edge.callers.visitor(request).await,
             round: RoundHead { id: round.id.to_string(), title: round.title.clone(), state: round.state },
+            schedule: Schedule::of(round, vote.given.clock.now()),
+            preview: Preview::of(&edge.proxies.base_url(request), &format!("/vote/{}", round.id), round),
             description: round.description.clone(),
             policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
             gate: seen.gate,
             csrf: browser.csrf,
             invite: invite.filter(|_| round.policy == Policy::Invited).map(str::to_owned),
             invite_problem: seen.invite_problem,
-            options: options(round, standing.as_ref()),
+            options: options(round, shown_to, standing.as_ref()),
+            most: most(round),
             changeable: round.changeable,
             receipt: standing.map(|standing| standing.place.receipt(&round.id)),
             just_voted: false,
@@ -86,12 +90,21 @@ async fn standing_of(vote: &Vote, round: &RoundId, identity: &Identity) -> Optio
     open.find(identity.voter(&key)).await
 }
 
-fn options(round: &Round, standing: Option<&Standing>) -> Vec<VoteOption> {
+/// The options in the order in which whoever looks at them is shown them, each time the same.
+fn options(round: &Round, shown_to: &Identity, standing: Option<&Standing>) -> Vec<VoteOption> {
+    let mut options: Vec<&RoundOption> = round.options.iter().collect();
+    if round.order == Order::Shuffled {
+        options.sort_by_cached_key(|option| shown_to.lot(&round.id, &option.id));
+    }
     let chosen = standing.map(|standing| standing.choice.0.as_slice()).unwrap_or_default();
-    let option = |option: &RoundOption| VoteOption {
+    let shown = |option: &RoundOption| VoteOption {
         id: option.id.to_string(),
         label: option.label.clone(),
+        description: option.description.clone(),
+        link: option.link.clone(),
+        picture: picture_address(&round.id, option),
         chosen: chosen.contains(&option.id),
+        in_box: chosen.contains(&option.id),
     };
-    round.options.iter().map(option).collect()
+    options.into_iter().map(shown).collect()
 }

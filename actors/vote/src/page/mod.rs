@@ -1,7 +1,9 @@
 //! `GET /vote/{round}` and `POST /vote`.
 
+mod api;
 mod caller;
 mod drawn;
+mod receipts;
 mod sent;
 
 use ::web::{Identity, Limited, Problem, at, field_error, read_body, wants_page};
@@ -11,9 +13,11 @@ use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use metrics::counter;
 use serde::Serialize;
-use subjects::{BallotId, Choice, Policy, Round, RoundId};
+use subjects::{BallotId, Choice, Policy, ResultsShown, Round, RoundId};
 use templates::{Gate, VotePage};
+use utoipa::ToSchema;
 
+pub use self::api::operations;
 use self::caller::{Admitted, admit_ballot};
 use self::drawn::Drawn;
 use self::sent::Sent;
@@ -21,13 +25,22 @@ use crate::rules::{Ballot, InvalidChoice, Refusal, choose, takes_ballots};
 use crate::{Accepted, NotAccepted, OpenBox, Vote};
 
 /// What a program is told of its accepted ballot.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Accepted)]
 struct Told<'a> {
+    /// The name that the ballot has, given or made up.
+    #[schema(value_type = String)]
     ballot: BallotId,
+    #[schema(value_type = String)]
     round: &'a RoundId,
+    /// The options that were chosen, by id.
+    #[schema(value_type = Vec<String>)]
     choice: &'a Choice,
+    /// By which anybody can ask what became of it: `GET /receipts/{receipt}`.
     receipt: String,
+    /// Where it lies in the round's log: in which block,
     sequence: u64,
+    /// and where in the block.
     place: u32,
 }
 
@@ -52,7 +65,8 @@ impl Vote {
         config
             .app_data(Data::new(self.clone()))
             .service(at("/vote").route(web::post().to(cast)))
-            .service(at("/vote/{round}").route(web::get().to(show)));
+            .service(at("/vote/{round}").route(web::get().to(show)))
+            .service(at("/receipts/{receipt}").route(web::get().to(receipts::show)));
     }
 }
 
@@ -71,7 +85,9 @@ async fn cast(vote: Data<Vote>, request: HttpRequest, payload: Payload) -> HttpR
     };
     let Judgeable { round, ballot, to, minted } = judgeable;
     let choice = ballot.choice.clone();
-    let mut response = match to.cast(ballot).await {
+    let cast = to.cast(ballot).await;
+    let is_accepted = cast.is_ok();
+    let mut response = match cast {
         Err(not_accepted) => problem_of(not_accepted).respond(&request),
         Ok(_) if sent.is_form() && !wants_json(&request) => {
             let to = (header::LOCATION, page_after(&round, sent.invite.as_deref()));
@@ -79,6 +95,9 @@ async fn cast(vote: Data<Vote>, request: HttpRequest, payload: Payload) -> HttpR
         }
         Ok(accepted) => told(&round.id, &choice, accepted),
     };
+    if is_accepted {
+        prove(&vote, &request, &round, &mut response);
+    }
     if let Some(cookie) = minted {
         // Fails only for a cookie that cannot be a header, and ours always can.
         let _ = response.add_cookie(&cookie);
@@ -90,6 +109,13 @@ fn told(round: &RoundId, choice: &Choice, Accepted { ballot, place }: Accepted) 
     let receipt = place.receipt(round);
     let body = Told { ballot, round, choice, receipt, sequence: place.sequence, place: place.index };
     HttpResponse::Created().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+}
+
+/// Gives somebody who has a ballot in the box what shows it, where that opens the results to them.
+fn prove(vote: &Vote, request: &HttpRequest, round: &Round, response: &mut HttpResponse) {
+    if round.results == ResultsShown::AfterVoting && !round.shows_results_to_all() {
+        vote.given.edge.voted.prove(request, &round.id, response);
+    }
 }
 
 /// Where whoever has sent a form goes on: to the page that shows their ballot, by their invite if that is how.
@@ -132,17 +158,24 @@ fn in_order(vote: &Vote, sent: &Sent) -> Result<InOrder, Problem> {
     let mut errors = Vec::new();
     let ballot_id = sent.ballot.as_deref().map(BallotId::parse).transpose();
     let id = ballot_id.map_err(|why| errors.push(field_error("ballot", why))).unwrap_or_default();
-    if sent.choice.is_empty() {
-        errors.push(field_error("choice", InvalidChoice::NotOne));
-    }
-    let round = RoundId::parse(&sent.round).map_err(|why| errors.push(field_error("round", why)));
-    let Ok(round) = round else { return Err(Problem::invalid(errors)) };
-    let round = find_round(vote, &round)?;
-    if !errors.is_empty() {
-        return Err(Problem::invalid(errors));
-    }
-    let choice =
-        choose(&round, &sent.choice).map_err(|why| Problem::invalid(vec![field_error("choice", why)]))?;
+    let round = match RoundId::parse(&sent.round) {
+        Ok(id) => find_round(vote, &id)?,
+        Err(why) => {
+            errors.push(field_error("round", why));
+            if sent.choice.is_empty() {
+                errors.push(field_error("choice", InvalidChoice::NotAny));
+            }
+            return Err(Problem::invalid(errors));
+        }
+    };
+    let choice = match choose(&round, &sent.choice) {
+        Ok(choice) if errors.is_empty() => choice,
+        Ok(_) => return Err(Problem::invalid(errors)),
+        Err(why) => {
+            errors.push(field_error(&why.field(), why));
+            return Err(Problem::invalid(errors));
+        }
+    };
     takes_ballots(&round, vote.given.clock.now()).map_err(|refusal| problem_of(refusal.into()))?;
     Ok(InOrder { round, id, choice })
 }
@@ -212,8 +245,14 @@ async fn show(vote: Data<Vote>, request: HttpRequest, id: Path<String>) -> HttpR
         query.find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value)
     };
     let Drawn { page, minted } = Drawn::of(&vote, &request, &round, asked("invite").as_deref()).await;
-    let just_voted = page.receipt.is_some() && asked("voted").is_some();
-    Drawn { page: VotePage { just_voted, ..page }, minted }.respond(&request)
+    let has_voted = page.receipt.is_some();
+    let just_voted = has_voted && asked("voted").is_some();
+    let mut response = Drawn { page: VotePage { just_voted, ..page }, minted }.respond(&request);
+    if has_voted {
+        // By another browser of the same account, or one that has lost its cookie.
+        prove(&vote, &request, &round, &mut response);
+    }
+    response
 }
 
 /// Answers what never reaches the box. A form that was filled in wrongly is shown again.
@@ -252,7 +291,11 @@ async fn show_again(
         return None;
     }
     let round = find_round(vote, &RoundId::parse(&sent.round).ok()?).ok()?;
-    let Drawn { page, minted } = Drawn::of(vote, request, &round, sent.invite.as_deref()).await;
+    let Drawn { mut page, minted } = Drawn::of(vote, request, &round, sent.invite.as_deref()).await;
+    // What they had chosen stays chosen.
+    for option in &mut page.options {
+        option.chosen = sent.choice.contains(&option.id);
+    }
     let problem_shown = (page.gate == Gate::Open).then(|| problem.detail().to_owned());
     let mut response = Drawn { page: VotePage { problem: problem_shown, ..page }, minted }.respond(request);
     *response.status_mut() = problem.status();

@@ -52,23 +52,17 @@ fn is_on_the_list(round: &Round, email: &Email) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use subjects::{EmailRule, Method, RoundId, RoundState};
+    use subjects::{EmailRule, RoundId, RoundState};
 
     fn round(policy: Policy, programs: bool, emails: &[&str]) -> Round {
         Round {
-            id: RoundId::parse("demo").unwrap(),
             title: "Cats or dogs?".into(),
-            description: String::new(),
-            owner: None,
-            options: Vec::new(),
-            method: Method::Plurality,
             policy,
             programs,
             emails: emails.iter().map(|rule| EmailRule::parse(rule).unwrap()).collect(),
-            changeable: true,
             state: RoundState::Open,
-            opens_at: None,
-            closes_at: None,
+            changeable: true,
+            ..Round::blank(RoundId::parse("demo").unwrap())
         }
     }
 

@@ -10,7 +10,7 @@ use super::Refusal;
 /// A block may weigh this much as JSON, well below the 1 MiB that a NATS server takes by default.
 const BLOCK_BYTES_MAX: usize = 512 * 1024;
 /// What a ballot weighs beside its choices: ids, voter, names of fields.
-const BALLOT_BYTES: usize = 200;
+pub const BALLOT_BYTES: usize = 200;
 
 /// A ballot as it reaches the box: valid, but not yet judged against what is in the box.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub enum Verdict {
 
 /// Everything a box knows: the fold of the log up to `sequence`.
 ///
-/// About 100 bytes a voter. Choices are kept once, however many chose the same.
+/// About 100 bytes a voter. Choices are kept once, however many chose the same; 40 bytes for each of their options.
 #[derive(Debug, Default)]
 pub struct Fold {
     sequence: u64,

@@ -4,7 +4,7 @@ mod admission;
 mod fold;
 
 pub use admission::{NotAdmitted, Shown, admits};
-pub use fold::{Ballot, Draft, Fold, Standing, Verdict};
+pub use fold::{BALLOT_BYTES, Ballot, Draft, Fold, Standing, Verdict};
 
 use subjects::{Choice, Method, OptionId, Round, RoundState, Timestamp};
 
@@ -25,7 +25,8 @@ pub enum Refusal {
     BallotIdReused,
 }
 
-/// What is wrong with a choice. The words complete "choice …".
+/// What is wrong with a choice. The words complete "`<field>` …"; of several options the first that is wrong is named
+/// by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidChoice {
     /// Plurality wants exactly one.
@@ -33,7 +34,26 @@ pub enum InvalidChoice {
     NotOne,
     /// No option has this name.
     #[error("names an option that this round does not have")]
-    NoSuchOption,
+    NoSuchOption(Option<usize>),
+    /// Approval wants at least one.
+    #[error("must name at least one option of this round")]
+    NotAny,
+    /// Approval takes so many at the most.
+    #[error("must name at most {0} options of this round")]
+    TooMany(usize),
+    /// An option gets one vote from a ballot.
+    #[error("must not name an option that is named already")]
+    Twice(usize),
+}
+
+impl InvalidChoice {
+    /// The field that is wrong.
+    pub fn field(self) -> String {
+        match self {
+            Self::NoSuchOption(Some(place)) | Self::Twice(place) => format!("choice[{place}]"),
+            Self::NoSuchOption(None) | Self::NotOne | Self::NotAny | Self::TooMany(_) => "choice".to_owned(),
+        }
+    }
 }
 
 /// Whether `round` takes ballots at `now`, as far as its organiser has said. The seal in its log has the last word,
@@ -58,10 +78,44 @@ pub fn choose(round: &Round, named: &[String]) -> Result<Choice, InvalidChoice> 
     match round.method {
         Method::Plurality => match named {
             [one] => {
-                option_named(round, one).map(|option| Choice(vec![option])).ok_or(InvalidChoice::NoSuchOption)
+                let option = option_named(round, one).ok_or(InvalidChoice::NoSuchOption(None))?;
+                Ok(Choice(vec![option]))
             }
             _ => Err(InvalidChoice::NotOne),
         },
+        Method::Approval => approve(round, named),
+    }
+}
+
+/// The options of an approval ballot. They are put into the round's order, so that the same choice is known for the
+/// same in whatever order it was made.
+fn approve(round: &Round, named: &[String]) -> Result<Choice, InvalidChoice> {
+    if named.is_empty() {
+        return Err(InvalidChoice::NotAny);
+    }
+    // Before anything is looked up: a list may be as long as a body is large.
+    let most = most(round);
+    if named.len() > most {
+        return Err(InvalidChoice::TooMany(most));
+    }
+    let mut chosen = Vec::with_capacity(named.len());
+    for (place, name) in named.iter().enumerate() {
+        let option = option_named(round, name).ok_or(InvalidChoice::NoSuchOption(Some(place)))?;
+        if chosen.contains(&option) {
+            return Err(InvalidChoice::Twice(place));
+        }
+        chosen.push(option);
+    }
+    chosen.sort_by_key(|chosen| round.options.iter().position(|option| option.id == *chosen));
+    Ok(Choice(chosen))
+}
+
+/// How many options a ballot may name at the most.
+pub fn most(round: &Round) -> usize {
+    match (round.method, round.most) {
+        (Method::Plurality, _) => 1,
+        (Method::Approval, Some(most)) => round.options.len().min(most as usize),
+        (Method::Approval, None) => round.options.len(),
     }
 }
 
@@ -74,24 +128,17 @@ fn option_named(round: &Round, name: &str) -> Option<OptionId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use subjects::{Policy, RoundId, RoundOption};
+    use subjects::{RoundId, RoundOption};
 
     fn round(state: RoundState) -> Round {
-        let option = |id, label: &str| RoundOption { id: OptionId::parse(id).unwrap(), label: label.into() };
+        let option = |id, label: &str| RoundOption::new(OptionId::parse(id).unwrap(), label);
         Round {
-            id: RoundId::parse("demo").unwrap(),
             title: "Cats or dogs?".into(),
-            description: String::new(),
-            owner: None,
             options: vec![option("cats", "Cats"), option("dogs", "Dogs"), option("option-3", "cats")],
-            method: Method::Plurality,
-            policy: Policy::Anyone,
-            programs: true,
-            emails: Vec::new(),
-            changeable: true,
             state,
-            opens_at: None,
             closes_at: Some(at(1_000)),
+            changeable: true,
+            ..Round::blank(RoundId::parse("demo").unwrap())
         }
     }
 
@@ -115,8 +162,27 @@ mod tests {
         };
         assert_eq!(choose(&["cats"]), Ok("cats".into()));
         assert_eq!(choose(&["Dogs"]), Ok("dogs".into()));
-        assert_eq!(choose(&["birds"]), Err(InvalidChoice::NoSuchOption));
+        assert_eq!(choose(&["birds"]), Err(InvalidChoice::NoSuchOption(None)));
         assert_eq!(choose(&[]), Err(InvalidChoice::NotOne));
         assert_eq!(choose(&["cats", "dogs"]), Err(InvalidChoice::NotOne));
+    }
+
+    #[test]
+    fn an_approval_ballot_names_options_once_each_and_not_more_than_it_may() {
+        let choose = |most: Option<u32>, named: &[&str]| {
+            let named: Vec<String> = named.iter().map(ToString::to_string).collect();
+            let round = Round { method: Method::Approval, most, ..round(RoundState::Open) };
+            choose(&round, &named).map(|choice| choice.to_string())
+        };
+        assert_eq!(choose(None, &["option-3", "Dogs", "cats"]), Ok("cats,dogs,option-3".into()));
+        assert_eq!(choose(Some(2), &["dogs", "cats"]), Ok("cats,dogs".into()));
+        assert_eq!(choose(Some(1), &["dogs"]), Ok("dogs".into()));
+        assert_eq!(choose(Some(2), &[]), Err(InvalidChoice::NotAny));
+        assert_eq!(choose(Some(2), &["cats", "dogs", "option-3"]), Err(InvalidChoice::TooMany(2)));
+        assert_eq!(choose(Some(7), &["cats"; 4]), Err(InvalidChoice::TooMany(3)));
+        assert_eq!(choose(None, &["dogs", "Dogs"]), Err(InvalidChoice::Twice(1)));
+        assert_eq!(choose(None, &["dogs", "birds"]), Err(InvalidChoice::NoSuchOption(Some(1))));
+        assert_eq!(InvalidChoice::NoSuchOption(Some(1)).field(), "choice[1]");
+        assert_eq!(InvalidChoice::TooMany(2).field(), "choice");
     }
 }

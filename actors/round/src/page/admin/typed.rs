@@ -1,0 +1,378 @@
+//! What stands in the form of a round, as it was typed.
+
+use ::web::FormFields;
+use serde::Serialize;
+use serde_json::{Value, json};
+use subjects::{Round, RoundOption, RoundState, Timestamp};
+
+/// The fields of the form that are there once.
+pub const SINGLE: &[&str] = &[
+    "version",
+    "do",
+    "title",
+    "description",
+    "method",
+    "most",
+    "order",
+    "policy",
+    "programs",
+    "emails",
+    "changeable",
+    "results",
+    "embeddable",
+    "opens_at",
+    "closes_at",
+];
+/// Those that are there once for each option.
+pub const REPEATED: &[&str] = &["option_id", "option_label", "option_description", "option_link"];
+
+/// How many empty options a new round begins with.
+const ROOM: usize = 3;
+
+/// A round as somebody writes it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    pub(super) title: String,
+    pub(super) description: String,
+    pub(super) options: Vec<TypedOption>,
+    pub(super) method: String,
+    pub(super) most: String,
+    pub(super) order: String,
+    pub(super) policy: String,
+    pub(super) programs: bool,
+    pub(super) emails: String,
+    pub(super) changeable: bool,
+    pub(super) results: String,
+    pub(super) embeddable: bool,
+    pub(super) opens_at: String,
+    pub(super) closes_at: String,
+    /// Which option one goes on writing.
+    pub(super) next: Option<usize>,
+}
+
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct TypedOption {
+    pub(super) id: String,
+    pub(super) label: String,
+    pub(super) description: String,
+    pub(super) link: String,
+}
+
+impl Typed {
+    /// What stands in the form of a round that is not there yet.
+    pub fn blank() -> Self {
+        Self {
+            options: vec![TypedOption::default(); ROOM],
+            method: "plurality".to_owned(),
+            order: "fixed".to_owned(),
+            policy: "anyone".to_owned(),
+            results: "always".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What stands in the form of this round.
+    pub fn of(round: &Round) -> Self {
+        let emails: Vec<String> = round.emails.iter().map(ToString::to_string).collect();
+        Self {
+            title: round.title.clone(),
+            description: round.description.clone(),
+            options: round.options.iter().map(TypedOption::of).collect(),
+            method: name(&round.method),
+            most: round.most.map(|most| most.to_string()).unwrap_or_default(),
+            order: name(&round.order),
+            policy: name(&round.policy),
+            programs: round.programs,
+            emails: emails.join("\n"),
+            changeable: round.changeable,
+            results: name(&round.results),
+            embeddable: round.embeddable,
+            opens_at: round.opens_at.map(on_the_clock).unwrap_or_default(),
+            closes_at: round.closes_at.map(on_the_clock).unwrap_or_default(),
+            next: None,
+        }
+    }
+
+    /// What was sent.
+    pub fn sent(form: &FormFields) -> Self {
+        let text = |name| form.text(name).to_owned();
+        let is_on = |name| !form.text(name).is_empty();
+        let moment = |name| moment(form.text(name)).map_or_else(|| text(name), on_the_clock);
+        let part = |name, place| form.all(name).get(place).cloned().unwrap_or_default();
+        let option = |place| TypedOption {
+            id: part("option_id", place),
+            label: part("option_label", place),
+            description: part("option_description", place),
+            link: part("option_link", place),
+        };
+        Self {
+            title: text("title"),
+            description: text("description"),
+            options: (0..form.all("option_label").len()).map(option).collect(),
+            method: text("method"),
+            most: text("most"),
+            order: text("order"),
+            policy: text("policy"),
+            programs: is_on("programs"),
+            emails: text("emails"),
+            changeable: is_on("changeable"),
+            results: text("results"),
+            embeddable: is_on("embeddable"),
+            opens_at: moment("opens_at"),
+            closes_at: moment("closes_at"),
+            next: None,
+        }
+    }
+
+    /// What was sent about a round that is there. The form of one that has begun leaves away what it keeps.
+    pub fn sent_for(form: &FormFields, round: &Round) -> Self {
+        let sent = Self::sent(form);
+        if form.all("title").is_empty() { sent.over(Self::of(round)) } else { sent }
+    }
+
+    /// What of it may still be written in `round`.
+    pub fn where_it_may(&self, round: &Round) -> Self {
+        match round.state {
+            RoundState::Draft => self.clone(),
+            RoundState::Open | RoundState::Closed => self.clone().over(Self::of(round)),
+        }
+    }
+
+    /// What may be written in a round that has begun, and of the rest what is there.
+    fn over(self, there: Self) -> Self {
+        let Self { description, emails, embeddable, closes_at, .. } = self;
+        Self { description, emails, embeddable, closes_at, ..there }
+    }
+
+    /// The same with an option more, less, or in another place, if the button says so: `add`, `up-2`.
+    pub fn rearranged(&self, button: &str) -> Option<Self> {
+        let mut typed = self.clone();
+        if button == "add" {
+            typed.next = Some(typed.options.len());
+            typed.options.push(TypedOption::default());
+            return Some(typed);
+        }
+        let (deed, place) = button.split_once('-')?;
+        let place =
+            place.parse::<usize>().ok()?.checked_sub(1).filter(|place| *place < typed.options.len())?;
+        match deed {
+            "up" if place > 0 => typed.options.swap(place - 1, place),
+            "down" if place + 1 < typed.options.len() => typed.options.swap(place, place + 1),
+            "remove" => {
+                typed.options.remove(place);
+            }
+            "up" | "down" => {}
+            _ => return None,
+        }
+        Some(typed)
+    }
+
+    /// The same without options in which nothing stands.
+    pub fn without_blanks(mut self) -> Self {
+        let is_blank = |option: &TypedOption| {
+            [&option.label, &option.description, &option.link].iter().all(|it| it.trim().is_empty())
+        };
+        self.options.retain(|option| !option.id.is_empty() || !is_blank(option));
+        self
+    }
+
+    /// The same with room for as many options as a new round begins with.
+    pub fn with_room(&self) -> Self {
+        let mut typed = self.clone();
+        let room = typed.options.len().max(ROOM);
+        typed.options.resize_with(room, TypedOption::default);
+        typed
+    }
+
+    /// The same as a program would send it about a round in this state; of one that has begun only what it does not
+    /// keep. What belongs to a choice that was not made is left away.
+    pub fn to_json(&self, state: RoundState) -> Value {
+        let emails = if self.policy == "account" { self.emails() } else { Vec::new() };
+        let mut sent = json!({
+            "description": self.description,
+            "emails": emails,
+            "embeddable": self.embeddable,
+            "closes_at": as_moment(&self.closes_at),
+        });
+        if state == RoundState::Draft {
+            sent["title"] = json!(self.title);
+            sent["options"] = self.options.iter().map(TypedOption::to_json).collect();
+            sent["method"] = json!(self.method);
+            sent["most"] = if self.method == "approval" { as_number(&self.most) } else { Value::Null };
+            sent["order"] = json!(self.order);
+            sent["policy"] = json!(self.policy);
+            sent["programs"] = json!(self.programs && self.policy == "anyone");
+            sent["changeable"] = json!(self.changeable);
+            sent["results"] = json!(self.results);
+            sent["opens_at"] = as_moment(&self.opens_at);
+        }
+        sent
+    }
+
+    /// The addresses, however they were put apart.
+    pub(super) fn emails(&self) -> Vec<&str> {
+        let parts = self.emails.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+}
+
+impl TypedOption {
+    fn of(option: &RoundOption) -> Self {
+        Self {
+            id: option.id.to_string(),
+            label: option.label.clone(),
+            description: option.description.clone(),
+            link: option.link.clone().unwrap_or_default(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let link = self.link.trim();
+        let mut option = json!({
+            "label": self.label,
+            "description": self.description,
+            "link": if link.is_empty() { Value::Null } else { json!(link) },
+        });
+        if !self.id.is_empty() {
+            option["id"] = json!(self.id);
+        }
+        option
+    }
+}
+
+/// What a choice is called in JSON.
+fn name(choice: &impl Serialize) -> String {
+    let name = serde_json::to_value(choice).ok();
+    name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The moment that a field shows, which says no zone and means UTC; or one that a script has sent, which does.
+fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let read = [text.to_owned(), format!("{text}Z"), format!("{text}:00Z")];
+    read.iter().find_map(|text| Timestamp::parse(text).ok())
+}
+
+/// The moment as a field shows it, in UTC.
+fn on_the_clock(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    let text = text.trim_end_matches('Z');
+    text.strip_suffix(":00").unwrap_or(text).to_owned()
+}
+
+fn as_moment(text: &str) -> Value {
+    match moment(text) {
+        Some(moment) => json!(moment),
+        None if text.trim().is_empty() => Value::Null,
+        None => json!(text),
+    }
+}
+
+/// A number if it is one; else what was typed, which is refused by its name.
+fn as_number(text: &str) -> Value {
+    match text.trim() {
+        "" => Value::Null,
+        text => text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use subjects::{Method, OptionId, Policy, RoundId};
+
+    fn typed(sent: &str) -> Typed {
+        Typed::sent(&FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap())
+    }
+
+    fn labels(typed: &Typed) -> Vec<&str> {
+        typed.options.iter().map(|option| option.label.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_typed_becomes_what_a_program_would_send() {
+        let sent = "title=Who%3F&description=&method=approval&most=2&order=shuffled&policy=account&programs=yes\
+            &emails=ann%40example.org%0D%0A%40example.com%2C&results=after_close&opens_at=&closes_at=2026-11-21T18%3A00\
+            &option_id=ann&option_label=Ann&option_description=One&option_link=+\
+            &option_id=&option_label=&option_description=&option_link=\
+            &option_id=&option_label=Bob&option_description=&option_link=https%3A%2F%2Fexample.org";
+        let json = typed(sent).without_blanks().to_json(RoundState::Draft);
+        let expected = json!({
+            "title": "Who?", "description": "", "method": "approval", "most": 2, "order": "shuffled",
+            "policy": "account", "programs": false, "emails": ["ann@example.org", "@example.com"],
+            "changeable": false, "results": "after_close", "embeddable": false, "opens_at": null,
+            "closes_at": "2026-11-21T18:00:00Z",
+            "options": [
+                { "id": "ann", "label": "Ann", "description": "One", "link": null },
+                { "label": "Bob", "description": "", "link": "https://example.org" },
+            ],
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn what_belongs_to_a_choice_that_was_not_made_is_left_away() {
+        let json =
+            typed("method=plurality&most=2&policy=anyone&programs=yes&emails=x").to_json(RoundState::Draft);
+        let [most, programs, emails] = ["most", "programs", "emails"].map(|field| &json[field]);
+        assert_eq!((most, programs, emails), (&Value::Null, &json!(true), &json!([])));
+        let json = typed("method=approval&most=two").to_json(RoundState::Draft);
+        assert_eq!(json["most"], "two", "what is no number is refused by its name");
+    }
+
+    #[test]
+    fn of_a_round_that_has_begun_only_that_is_sent_which_it_does_not_keep() {
+        let board = Round {
+            title: "Board".to_owned(),
+            options: vec![RoundOption::new(OptionId::parse("ann").unwrap(), "Ann")],
+            method: Method::Approval,
+            policy: Policy::Account,
+            state: RoundState::Open,
+            ..Round::blank(RoundId::parse("board").unwrap())
+        };
+        let sent = "description=New&emails=&closes_at=2026-11-21T18%3A00%3A30.000Z&embeddable=yes";
+        let fields = FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap();
+        let typed = Typed::sent_for(&fields, &board);
+        assert_eq!((typed.title.as_str(), labels(&typed)), ("Board", vec!["Ann"]));
+        assert_eq!(typed.closes_at, "2026-11-21T18:00:30");
+        let json = typed.to_json(RoundState::Open);
+        let mut fields: Vec<&String> = json.as_object().unwrap().keys().collect();
+        fields.sort();
+        assert_eq!(fields, ["closes_at", "description", "emails", "embeddable"]);
+        assert!(typed.where_it_may(&board) == typed && Typed::of(&board).differences_from(&typed).len() == 3);
+    }
+
+    #[test]
+    fn options_are_added_moved_and_removed() {
+        let three = typed("option_label=A&option_label=B&option_label=C");
+        let after = |button: &str| three.rearranged(button);
+        let moved = |button: &str| labels(&after(button).unwrap()).join("");
+        assert_eq!(
+            (moved("up-2"), moved("down-2"), moved("remove-2")),
+            ("BAC".into(), "ACB".into(), "AC".into())
+        );
+        assert_eq!(
+            (moved("up-1"), moved("down-3"), moved("add")),
+            ("ABC".into(), "ABC".into(), "ABC".into())
+        );
+        assert_eq!(after("add").unwrap().options.len(), 4);
+        for other in ["save", "", "up-0", "up-4", "remove-x", "sort-1"] {
+            assert!(after(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_moment_without_a_zone_is_utc() {
+        let read = |text: &str| moment(text).map(on_the_clock);
+        for (text, shown) in [
+            ("2026-11-21T18:00", Some("2026-11-21T18:00")),
+            ("2026-11-21T18:00:05", Some("2026-11-21T18:00:05")),
+            ("2026-11-21T19:00:00.000+01:00", Some("2026-11-21T18:00")),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(read(text).as_deref(), shown, "{text}");
+        }
+        assert_eq!((as_moment(" "), as_moment("tomorrow")), (Value::Null, json!("tomorrow")));
+    }
+}

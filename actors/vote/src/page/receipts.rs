@@ -1,0 +1,71 @@
+//! `GET /receipts/{receipt}`: what became of a ballot, as JSON or as a page.
+
+use ::web::{Problem, page, wants_page};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use subjects::{Place, RoundId, RoundState};
+use templates::{ReceiptPage, ReceiptStanding, RoundHead};
+use utoipa::ToSchema;
+
+use super::find_round;
+use crate::Vote;
+use crate::receipts::{Fate, Untold};
+
+/// What whoever has a receipt is told: never the choice, never the voter.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub(super) struct Told<'a> {
+    receipt: &'a str,
+    #[schema(value_type = String)]
+    round: &'a RoundId,
+    /// Where the ballot lies in the round's log: in which block,
+    sequence: u64,
+    /// and where in the block.
+    place: u32,
+    /// `waiting` until the counter has come to it.
+    #[schema(value_type = super::api::StandingShown)]
+    standing: ReceiptStanding,
+}
+
+pub(super) async fn show(vote: Data<Vote>, request: HttpRequest, receipt: Path<String>) -> HttpResponse {
+    match tell(&vote, &request, &receipt).await {
+        Ok(response) => response,
+        Err(problem) => problem.respond(&request),
+    }
+}
+
+async fn tell(vote: &Vote, request: &HttpRequest, receipt: &str) -> Result<HttpResponse, Problem> {
+    let (round, place) = Place::of_receipt(receipt).ok_or_else(no_such_receipt)?;
+    let round = find_round(vote, &round)?;
+    // A draft has no log.
+    if round.state == RoundState::Draft {
+        return Err(no_such_receipt());
+    }
+    let standing = match vote.fate(&round, place).await {
+        Ok(Fate::Waiting) => ReceiptStanding::Waiting,
+        Ok(Fate::Counted) => ReceiptStanding::Counted,
+        Ok(Fate::Replaced) => ReceiptStanding::Replaced,
+        Err(Untold::NoSuchBallot) => return Err(no_such_receipt()),
+        Err(Untold::NotReady) => return Err(not_ready()),
+    };
+    if wants_page(request) {
+        let head = RoundHead { id: round.id.to_string(), title: round.title.clone(), state: round.state };
+        let visitor = vote.given.edge.callers.visitor(request).await;
+        let shown = ReceiptPage { visitor, round: head, receipt: receipt.to_owned(), standing };
+        return Ok(page(request, shown.render()));
+    }
+    let (sequence, index) = (place.sequence, place.index);
+    let told = Told { receipt, round: &round.id, sequence, place: index, standing };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(told))
+}
+
+fn no_such_receipt() -> Problem {
+    let detail = "No ballot box holds a ballot with this receipt.";
+    Problem::new(StatusCode::NOT_FOUND, "no-such-receipt", "No such receipt", detail)
+}
+
+fn not_ready() -> Problem {
+    Problem::unavailable("not-ready", "The ballot box is being read. Try again in a moment.")
+}

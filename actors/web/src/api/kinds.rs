@@ -1,0 +1,76 @@
+//! The reasons for a refusal that many addresses share.
+
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+
+/// One reason for which a request may be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The HTTP status.
+    pub status: u16,
+    /// Its name, as in `urn:urna:<name>`.
+    pub kind: &'static str,
+    /// When it happens: a sentence.
+    pub when: &'static str,
+}
+
+/// A reason for a refusal.
+pub const fn kind(status: u16, kind: &'static str, when: &'static str) -> Kind {
+    Kind { status, kind, when }
+}
+
+/// Another site's page sent this.
+pub const CROSS_SITE: Kind = kind(403, "cross-site", "A browser sent this from another site's page.");
+/// A form that is not ours.
+pub const CSRF: Kind = kind(403, "csrf", "The form was not shown to this browser.");
+/// Nobody is signed in.
+pub const SIGN_IN: Kind = kind(401, "sign-in", "Nobody is signed in.");
+/// A token that is not good.
+pub const TOKEN_REFUSED: Kind =
+    kind(401, "token-refused", "The token has run out, is not ours, or its session has ended.");
+/// Below the role.
+pub const NOT_ALLOWED: Kind = kind(403, "not-allowed", "This takes another role.");
+/// Redis is away.
+pub const SESSIONS_AWAY: Kind =
+    kind(503, "sessions-away", "Whether somebody is signed in cannot be checked now.");
+/// There is no such round.
+pub const NO_SUCH_ROUND: Kind = kind(404, "no-such-round", "There is no round of this name.");
+/// Too fast.
+pub const TOO_MANY: Kind = kind(429, "too-many", "Too often in one minute.");
+/// A field is wrong.
+pub const INVALID: Kind = kind(422, "invalid", "Well-formed, but not valid: `errors` names every field.");
+/// It cannot be known whether it was done.
+pub const UNCONFIRMED: Kind =
+    kind(503, "unconfirmed", "The log has not confirmed it yet: it may have been done or not.");
+/// Nothing was done.
+pub const LOG_AWAY: Kind = kind(503, "log-away", "The log cannot take it now. Nothing was changed.");
+/// It is too early.
+pub const NOT_READY: Kind =
+    kind(503, "not-ready", "The process has just begun, and still reads what there is.");
+/// It cannot be read. A form always can.
+pub const MALFORMED: Kind = kind(400, "malformed", "The body is not what this address takes.");
+/// What can be wrong with a body, whatever is in it.
+pub const OF_A_BODY: [Kind; 5] = [
+    kind(400, "incomplete", "The body broke off before its end."),
+    kind(408, "too-slow", "The body did not come to its end within ten seconds."),
+    kind(413, "too-large", "The body is larger than this address takes."),
+    kind(415, "unsupported-media-type", "The body has a type that this address does not take."),
+    INVALID,
+];
+
+impl Kind {
+    /// A problem of this kind.
+    pub(super) fn example(&self) -> Value {
+        let title = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        let mut problem = json!({
+            "type": format!("urn:urna:{}", self.kind),
+            "title": title.unwrap_or_default(),
+            "status": self.status,
+            "detail": self.when.replace('`', ""),
+        });
+        if self.kind == INVALID.kind {
+            problem["errors"] = json!([{ "field": "title", "detail": "is missing" }]);
+        }
+        problem
+    }
+}
