@@ -203,7 +203,7 @@ async fn a_voter_cookie_of_two_good_ones_or_of_another_secret_is_refused() {
 }
 
 /// Every form: where it is sent, and what it holds.
-const FORMS: [(&str, &str); 11] = [
+const FORMS: [(&str, &str); 16] = [
     ("/login", "email=ann%40example.org&password=a+good+long+password"),
     ("/register", "name=Eve&email=eve%40example.org&password=a+good+long+password"),
     ("/account/profile", "name=Mallory&email=olga%40example.org"),
@@ -215,6 +215,11 @@ const FORMS: [(&str, &str); 11] = [
     ("/rounds/{id}/close", ""),
     ("/rounds/{id}/invites", "count=1"),
     ("/vote", "round=board&choice=cats"),
+    ("/admin/new", "title=Mallory%27s&option_label=A&option_label=B"),
+    ("/admin/rounds/{id}", "description=Mallory%27s"),
+    ("/admin/rounds/{id}/open", ""),
+    ("/admin/rounds/{id}/close", ""),
+    ("/admin/rounds/{id}/options/{option}/unpicture", ""),
 ];
 
 #[tokio::test]
@@ -235,7 +240,7 @@ async fn a_form_that_was_not_shown_to_the_browser_that_sends_it_does_nothing() {
             Some("sessions") => session.as_str(),
             _ => "board",
         };
-        path.replace("{id}", id)
+        path.replace("{id}", id).replace("{option}", "cats")
     };
     for (path, fields) in FORMS {
         for csrf in wrong {
@@ -246,7 +251,8 @@ async fn a_form_that_was_not_shown_to_the_browser_that_sends_it_does_nothing() {
     }
     assert_eq!(role_of(&ann).await, "voter");
     assert_eq!(olga.asks("/me").await.body["name"], "Olga");
-    assert_eq!(olga.asks("/rounds/board").await.body["state"], "open");
+    let board = olga.asks("/rounds/board").await.body;
+    assert_eq!((&board["state"], &board["description"]), (&json!("open"), &json!("")));
     assert_eq!(world.voter().signs_in(&email("Eve"), PASSWORD).await.status, 401);
     assert_eq!(tests::audit_of(&world, "board").await.accepted, 0);
     // Signed in as an admin, with a form of her own, she can do each of these.
@@ -263,9 +269,11 @@ async fn a_form_that_was_not_shown_to_the_browser_that_sends_it_does_nothing() {
 async fn every_address_that_takes_a_form_is_among_the_forms() {
     let world = World::with_urna().await;
     let admin = world.admin().await;
+    round(&admin, "sketch", json!({ "state": "draft" })).await;
     let posts = TABLE.iter().filter(|route| route.method == "POST").map(|route| route.path);
     for path in posts.filter(|path| FORMS.iter().all(|(form, _)| form != path)) {
-        let page = admin.sends_form(&path.replace("{id}", "demo"), "csrf=x").await;
+        let address = path.replace("{id}", "sketch").replace("{option}", "cats");
+        let page = admin.sends_form(&address, "csrf=x").await;
         assert!(
             matches!(page.status.as_u16(), 400 | 415),
             "{path} takes forms: {} {}",
