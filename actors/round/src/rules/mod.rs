@@ -84,8 +84,8 @@ pub enum Refusal {
 /// [`Refusal::NotYours`].
 pub fn may_organise(round: &Round, by: By) -> Result<(), Refusal> {
     match by {
-        By::Operator | By::Clock | By::Person(_, Role::Admin) => Ok(()),
-        By::Person(user, Role::Organiser) if round.owner == Some(user) => Ok(()),
+        By::Operator | By::Clock => Ok(()),
+        By::Person(user, role) if round.is_run_by(user, role) => Ok(()),
         By::Person(..) => Err(Refusal::NotYours),
     }
 }
