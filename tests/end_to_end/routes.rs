@@ -1,11 +1,10 @@
 //! Every address of every actor, and who may call it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 use serde_json::json;
-use tests::{Voter, World};
+use tests::{Voter, World, house, sources};
 
 use crate::people::{organiser, person, round};
 
@@ -133,7 +132,7 @@ fn the_table_holds_every_route_that_an_actor_serves_and_no_other() {
         TABLE.iter().map(|route| (route.path.to_owned(), route.method.to_owned())).collect();
     assert_eq!(table.len(), TABLE.len(), "no route stands there twice");
     let mut served = BTreeSet::new();
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../actors")) {
+    for file in sources(&house().join("actors")) {
         let text = std::fs::read_to_string(&file).expect("a source can be read");
         let product = text.split("#[cfg(test)]").next().unwrap_or_default();
         served.extend(routes_of(product));
@@ -178,19 +177,6 @@ fn behind_bracket(text: &str) -> &str {
         }
     }
     ""
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder of the house") {
-        let path = entry.expect("an entry of a folder").path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }
 
 #[tokio::test]

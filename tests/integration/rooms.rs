@@ -1,19 +1,16 @@
 //! The house keeps its own rules: the table of rooms, the promises, the licences.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use tests::{house, sources};
 
 /// What a room may use.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Room {
     ours: BTreeSet<String>,
     worlds: BTreeSet<String>,
-}
-
-fn house() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the tests lie in the house")
 }
 
 fn metadata() -> Metadata {
@@ -129,20 +126,6 @@ fn name_of(sentence: &str) -> String {
     let letters = sentence.to_lowercase().replace(['\'', '’'], "");
     let words = letters.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("_")
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder of the house") {
-        let path = entry.expect("an entry of a folder").path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
-            files.extend(sources(&path));
-        } else if name.ends_with(".rs") {
-            files.push(path);
-        }
-    }
-    files
 }
 
 #[test]

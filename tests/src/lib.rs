@@ -11,6 +11,7 @@ mod auditor;
 mod cluster;
 pub mod drill;
 mod edge;
+mod house;
 mod programs;
 mod proxy;
 mod quiet;
@@ -20,6 +21,7 @@ mod world;
 
 pub use auditor::{Audit, Logged, Scoreboard, audit, audit_of, recount, rounds};
 pub use cluster::NODES;
+pub use house::{house, sources};
 pub use programs::{binary, program};
 pub use proxy::{Fault, Proxy};
 pub use voter::{Answer, Events, Page, Voter};

@@ -9,10 +9,9 @@ mod refusals;
 mod tasks;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tests::{Voter, World};
+use tests::{Voter, World, house, sources};
 
 use crate::routes::{STATIC, TABLE};
 
@@ -125,7 +124,7 @@ async fn the_kinds_of_refusal_in_the_document_are_those_in_the_code() {
         operations(&document).iter().flat_map(Operation::refusals).map(|(_, kind)| kind).collect();
     let mut written = BTreeSet::new();
     let mut text = String::new();
-    for file in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../actors")) {
+    for file in sources(&house().join("actors")) {
         let source = std::fs::read_to_string(&file).expect("a source can be read");
         let product = source.split("#[cfg(test)]").next().unwrap_or_default();
         written.extend(kinds_of(product));
@@ -158,17 +157,4 @@ fn kinds_of(text: &str) -> BTreeSet<String> {
         }
     }
     kinds
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder of the house") {
-        let path = entry.expect("an entry of a folder").path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }
