@@ -39,6 +39,8 @@ fn build() -> TeraResult<Tera> {
         ("vote.html", include_str!("../pages/vote.html")),
         ("result.html", include_str!("../pages/result.html")),
         ("hidden.html", include_str!("../pages/hidden.html")),
+        ("screen.html", include_str!("../pages/screen.html")),
+        ("live_screen.html", include_str!("../pages/live_screen.html")),
         ("embed.html", include_str!("../pages/embed.html")),
         ("no_embed.html", include_str!("../pages/no_embed.html")),
         ("present.html", include_str!("../pages/present.html")),
