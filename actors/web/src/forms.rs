@@ -4,13 +4,14 @@
 
 use std::fmt;
 
-use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use templates::RenderError;
 
 use crate::identity::{BrowserId, Identity};
 use crate::keys::{hex, unhex};
-use crate::{Edge, Keys, Problem};
+use crate::{Edge, Keys, Problem, page};
 
 const PURPOSE: &str = "form";
 /// How many bytes of the signature a form carries.
@@ -61,6 +62,21 @@ impl Edge {
         let (new, cookie) = self.cookies.mint_browser();
         let csrf = self.forms.csrf(new);
         Browser { identity: None, known_as: new.identity(), csrf, minted: Some(cookie) }
+    }
+
+    /// A page that holds a form, drawn for the browser that asks for it with the value of the form's field `csrf`.
+    pub fn form_page(
+        &self,
+        request: &HttpRequest,
+        drawn: impl FnOnce(String) -> Result<String, RenderError>,
+    ) -> HttpResponse {
+        let Browser { csrf, minted, .. } = self.browser(request);
+        let mut response = page(request, drawn(csrf));
+        if let Some(cookie) = minted {
+            // Fails only for a cookie that cannot be a header, and ours always can.
+            let _ = response.add_cookie(&cookie);
+        }
+        response
     }
 
     /// Whether a form with this field `csrf` was shown to the browser that sends it.

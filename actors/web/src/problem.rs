@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use actix_web::body::BoxBody;
 use actix_web::cookie::Cookie;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use nats::TraceContext;
 use serde::Serialize;
-use templates::{ErrorPage, Link};
+use templates::{ErrorPage, Link, RenderError};
 use tracing::error;
 
 use crate::callers::visitor_known;
@@ -229,6 +230,15 @@ impl Problem {
         }
         let body = serde_json::to_vec(self).unwrap_or_default();
         response.content_type("application/problem+json").body(body)
+    }
+
+    /// This problem, told on a page of the caller's own where somebody in a browser asks: a form that was not taken, shown
+    /// again. Everything else that the refusal has, such as when to come back, stays.
+    pub fn respond_on_page(&self, request: &HttpRequest, drawn: Result<String, RenderError>) -> HttpResponse {
+        match drawn {
+            Ok(html) if wants_page(request) => self.respond(request).set_body(BoxBody::new(html)),
+            _ => self.respond(request),
+        }
     }
 
     fn page(&self, request: &HttpRequest) -> ErrorPage {

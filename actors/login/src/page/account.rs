@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::Handle;
 use crate::accounts::Changes;
-use crate::page::{Shown, above, again, field, problem_of, read_json, secret};
+use crate::page::{Shown, above, field, problem_of, read_json, secret};
 use crate::rules::{check_password, noted, parse_name};
 use crate::store::Account;
 
@@ -62,7 +62,7 @@ pub(super) async fn show(login: Data<Handle>, request: HttpRequest) -> HttpRespo
         "saved=password" => Some(Saved::Password),
         _ => None,
     };
-    login.show(&request, |csrf| AccountPage { saved, ..account_page(csrf, &account) }.render())
+    login.edge.form_page(&request, |csrf| AccountPage { saved, ..account_page(csrf, &account) }.render())
 }
 
 pub(super) async fn me(login: Data<Handle>, request: HttpRequest) -> HttpResponse {
@@ -114,7 +114,7 @@ pub(super) async fn save_profile(
         ..account_page(login.edge.browser(&request).csrf, &account)
     });
     match drawn {
-        Ok(drawn) => again(&problem, &request, drawn.render()),
+        Ok(drawn) => problem.respond_on_page(&request, drawn.render()),
         Err(_) => problem.respond(&request),
     }
 }
@@ -141,7 +141,7 @@ pub(super) async fn save_password(
         ..account_page(login.edge.browser(&request).csrf, &account)
     });
     match drawn {
-        Ok(drawn) => again(&problem, &request, drawn.render()),
+        Ok(drawn) => problem.respond_on_page(&request, drawn.render()),
         Err(_) => problem.respond(&request),
     }
 }

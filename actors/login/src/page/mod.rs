@@ -5,16 +5,15 @@ mod api;
 mod sign_in;
 mod users;
 
-use ::web::{Body, Browser, FormFields, Problem, at, field_error, page, parse_json, read_body, wants_page};
-use actix_web::body::BoxBody;
+use ::web::{Body, FormFields, Problem, at, field_error, parse_json, read_body};
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use subjects::{Email, Role, UserId};
-use templates::{FormField, RenderError};
+use templates::FormField;
 use tracing::warn;
 use utoipa::ToSchema;
 
@@ -88,21 +87,6 @@ impl Handle {
         self.edge.check_form(request, form.text("csrf"))?;
         Ok(form)
     }
-
-    /// A page that holds a form, drawn for the browser that asks for it.
-    fn show(
-        &self,
-        request: &HttpRequest,
-        drawn: impl FnOnce(String) -> Result<String, RenderError>,
-    ) -> HttpResponse {
-        let Browser { csrf, minted, .. } = self.edge.browser(request);
-        let mut response = page(request, drawn(csrf));
-        if let Some(cookie) = minted {
-            // Fails only for a cookie that cannot be a header, and ours always can.
-            let _ = response.add_cookie(&cookie);
-        }
-        response
-    }
 }
 
 async fn read_json<T: DeserializeOwned>(
@@ -113,15 +97,6 @@ async fn read_json<T: DeserializeOwned>(
     match read_body(request, payload).await? {
         Body::Json(bytes) => parse_json(&bytes, example),
         Body::Form(_) => Err(wrong_type("Send application/json.")),
-    }
-}
-
-/// A form that was not taken, shown again with what is wrong with it. Everything else that the refusal has, such as
-/// when to come back, stays.
-fn again(problem: &Problem, request: &HttpRequest, drawn: Result<String, RenderError>) -> HttpResponse {
-    match drawn {
-        Ok(html) if wants_page(request) => problem.respond(request).set_body(BoxBody::new(html)),
-        _ => problem.respond(request),
     }
 }
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::Handle;
 use crate::accounts::{NotDone, SignedIn};
-use crate::page::{Shown, above, again, field, no_secret, problem_of, secret};
+use crate::page::{Shown, above, field, no_secret, problem_of, secret};
 use crate::rules::{next_path, noted, registration};
 
 const LOGIN: &str = r#"{"email": "ann@example.org", "password": "…"}"#;
@@ -75,7 +75,7 @@ pub(super) async fn show_login(login: Data<Handle>, request: HttpRequest) -> Htt
     if let Ok(Some(_)) = login.edge.callers.caller(&request).await {
         return see_other(next_path(&next).unwrap_or("/account"));
     }
-    login.show(&request, |csrf| login_page(csrf, &next).render())
+    login.edge.form_page(&request, |csrf| login_page(csrf, &next).render())
 }
 
 pub(super) async fn show_register(login: Data<Handle>, request: HttpRequest) -> HttpResponse {
@@ -83,7 +83,7 @@ pub(super) async fn show_register(login: Data<Handle>, request: HttpRequest) -> 
     if let Ok(Some(_)) = login.edge.callers.caller(&request).await {
         return see_other(next_path(&next).unwrap_or("/account"));
     }
-    login.show(&request, |csrf| register_page(csrf, &next).render())
+    login.edge.form_page(&request, |csrf| register_page(csrf, &next).render())
 }
 
 pub(super) async fn login(login: Data<Handle>, request: HttpRequest, payload: Payload) -> HttpResponse {
@@ -106,7 +106,7 @@ pub(super) async fn login(login: Data<Handle>, request: HttpRequest, payload: Pa
                 problem: Some(above(&problem)),
                 ..login_page(login.edge.browser(&request).csrf, &next)
             };
-            again(&problem, &request, drawn.render())
+            problem.respond_on_page(&request, drawn.render())
         }
     }
 }
@@ -128,7 +128,7 @@ pub(super) async fn register(login: Data<Handle>, request: HttpRequest, payload:
                 problem: Some(above(&problem)),
                 ..register_page(login.edge.browser(&request).csrf, &next)
             };
-            again(&problem, &request, drawn.render())
+            problem.respond_on_page(&request, drawn.render())
         }
     }
 }

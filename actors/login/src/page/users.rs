@@ -10,7 +10,7 @@ use templates::{UserLine, UsersPage, Visitor};
 use utoipa::ToSchema;
 
 use crate::Handle;
-use crate::page::{Shown, again, no_such_account, problem_of, read_json};
+use crate::page::{Shown, no_such_account, problem_of, read_json};
 use crate::rules::{next_path, noted, parse_role};
 use crate::store::{Account, Listing};
 
@@ -69,7 +69,7 @@ pub(super) async fn list(login: Data<Handle>, request: HttpRequest) -> HttpRespo
     };
     if wants_page(&request) {
         let visitor = login.edge.callers.visitor(&request).await;
-        return login.show(&request, |csrf| users_page(visitor, csrf, found).render());
+        return login.edge.form_page(&request, |csrf| users_page(visitor, csrf, found).render());
     }
     let listed = |Account { person, created_at, .. }: Account| Listed {
         id: person.user,
@@ -158,7 +158,7 @@ impl Handle {
         let csrf = self.edge.browser(request).csrf;
         let drawn =
             UsersPage { problem: Some(problem.detail().to_owned()), ..users_page(visitor, csrf, found) };
-        again(problem, request, drawn.render())
+        problem.respond_on_page(request, drawn.render())
     }
 }
 

@@ -46,7 +46,7 @@ async fn ask(
     deed: templates::Deed,
 ) -> Result<HttpResponse, Problem> {
     let (caller, newest) = rounds.own(request, id).await?;
-    Ok(rounds.draw(request, |csrf| rounds.confirm_page(caller, csrf, &newest, deed).render()))
+    Ok(rounds.edge.form_page(request, |csrf| rounds.confirm_page(caller, csrf, &newest, deed).render()))
 }
 
 async fn command(

@@ -28,7 +28,7 @@ pub(super) async fn blank(rounds: Data<Handle>, request: HttpRequest) -> HttpRes
     answer(&request, async {
         let caller = rounds.organiser(&request).await?;
         let form = Typed::blank().drawn(None, &[]);
-        Ok(rounds.draw(&request, |csrf| new_page(caller, csrf, form).render()))
+        Ok(rounds.edge.form_page(&request, |csrf| new_page(caller, csrf, form).render()))
     })
     .await
 }
@@ -40,7 +40,7 @@ pub(super) async fn make(rounds: Data<Handle>, request: HttpRequest, payload: Pa
         let typed = Typed::sent(&form);
         if let Some(typed) = typed.rearranged(form.text("do")) {
             let form = typed.drawn(None, &[]);
-            return Ok(rounds.draw(&request, |csrf| new_page(caller, csrf, form).render()));
+            return Ok(rounds.edge.form_page(&request, |csrf| new_page(caller, csrf, form).render()));
         }
         let typed = typed.without_blanks();
         let problem = match rounds.try_make(&caller, &typed).await {
@@ -70,7 +70,7 @@ pub(super) async fn save(
             // Of the version that it was drawn from, so that what others write meanwhile is still found out.
             let form = typed.drawn(Some((round, seen)), &[]);
             let drawn = |csrf| rounds.round_page(&request, caller, csrf, (round, form)).render();
-            return Ok(rounds.draw(&request, drawn));
+            return Ok(rounds.edge.form_page(&request, drawn));
         }
         let typed = typed.without_blanks();
         if seen != newest.sequence {

@@ -9,8 +9,7 @@ mod typed;
 
 use std::sync::Arc;
 
-use ::web::{Body, Browser, Caller, FormFields, Problem, at, page, read_body_up_to, wants_page};
-use actix_web::body::BoxBody;
+use ::web::{Body, Caller, FormFields, Problem, at, read_body_up_to};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -92,33 +91,14 @@ impl Handle {
         }
     }
 
-    /// A page that holds a form, drawn for the browser that asks for it.
-    fn draw(
-        &self,
-        request: &HttpRequest,
-        drawn: impl FnOnce(String) -> Result<String, RenderError>,
-    ) -> HttpResponse {
-        let Browser { csrf, minted, .. } = self.edge.browser(request);
-        let mut response = page(request, drawn(csrf));
-        if let Some(cookie) = minted {
-            // Fails only for a cookie that cannot be a header, and ours always can.
-            let _ = response.add_cookie(&cookie);
-        }
-        response
-    }
-
-    /// A page that says what is wrong with what was sent. Everything else that the refusal has, such as when to come
-    /// back, stays.
+    /// A page with a form that says what is wrong with what was sent.
     fn draw_again(
         &self,
         request: &HttpRequest,
         problem: &Problem,
         drawn: impl FnOnce(String) -> Result<String, RenderError>,
     ) -> HttpResponse {
-        match drawn(self.edge.browser(request).csrf) {
-            Ok(html) if wants_page(request) => problem.respond(request).set_body(BoxBody::new(html)),
-            _ => problem.respond(request),
-        }
+        problem.respond_on_page(request, drawn(self.edge.browser(request).csrf))
     }
 
     /// The round as it is after this refusal of a change to version `seen`: what somebody else has written first is

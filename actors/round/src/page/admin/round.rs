@@ -19,7 +19,7 @@ pub(super) async fn show(rounds: Data<Handle>, request: HttpRequest, id: Path<St
         let round = &newest.message.round;
         let form = Typed::of(round).drawn(Some((round, newest.sequence)), &[]);
         let done = done(&request);
-        Ok(rounds.draw(&request, |csrf| {
+        Ok(rounds.edge.form_page(&request, |csrf| {
             RoundAdminPage { done, ..rounds.round_page(&request, caller, csrf, (round, form)) }.render()
         }))
     })
