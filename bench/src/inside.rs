@@ -6,14 +6,15 @@ use anyhow::{Context, bail};
 use servers::{Durability, Programs};
 use tokio::time::{sleep, timeout};
 
-use crate::args::{Setting, Shape};
+use crate::args::{Setting, Shape, Target};
 use crate::client::{Client, Told};
+use crate::http;
 use crate::log::{Blocks, Log};
 use crate::machine;
 use crate::outside::{self, Desk};
 use crate::rows::Key;
 use crate::scoreboard::Scoreboard;
-use crate::site::Site;
+use crate::site::{Site, Voted};
 use crate::system::System;
 
 /// How long an Urna does nothing before its memory is looked at.
@@ -73,6 +74,7 @@ impl Inside {
         let blocks = outside::measure(desk, &mut self.site).await?;
         self.note_memory(desk, Key::LoadMemory);
         self.append(desk, blocks).await?;
+        self.two(desk).await?;
         self.fill(desk).await?;
         let ballots = self.site.books.accepted;
         desk.report.note(Key::Ballots, ballots as f64);
@@ -96,6 +98,28 @@ impl Inside {
         let (Some(log), Some(blocks)) = (&self.site.log, blocks) else { return Ok(()) };
         desk.report.note(Key::Appends, log.append(blocks.size, desk.plan.length.min(SHORT)).await?);
         Ok(())
+    }
+
+    /// Lets the crowd vote at two processes at once, which append to the same log.
+    async fn two(&mut self, desk: &mut Desk) -> anyhow::Result<()> {
+        let (crowd, length, shape) = (desk.plan.crowd, desk.plan.length, desk.plan.shape);
+        desk.progress.say("starting a second urna");
+        let first = self.site.target.clone();
+        let second = self.system.second().await?;
+        desk.progress.say(&format!("ballots over {crowd} connections at two processes"));
+        self.site.vote_at(vec![first.clone(), second.target.clone()]);
+        let before = conflicts([&first, &second.target]).await?;
+        let Voted { mut outcome, blocks, .. } = self.site.vote(crowd, length, shape).await?;
+        let refused = conflicts([&first, &second.target]).await? - before;
+        self.site.vote_at(vec![first]);
+        desk.report.note(Key::Two, outcome.per_second(outcome.ballots));
+        if let Some(p99) = outcome.told.latencies.quantile(0.99) {
+            desk.report.note(Key::TwoP99, p99);
+        }
+        if let Some(blocks) = blocks.filter(|blocks| blocks.number > 0) {
+            desk.report.note(Key::Conflicts, 100.0 * refused / blocks.number as f64);
+        }
+        second.stop().await
     }
 
     /// Lets the crowd vote until the log is as long as it is to be.
@@ -162,6 +186,19 @@ impl Inside {
         }
         Ok(told)
     }
+}
+
+/// How many blocks the log has refused to these processes.
+async fn conflicts(targets: [&Target; 2]) -> anyhow::Result<f64> {
+    let mut conflicts = 0.0;
+    for target in targets {
+        let (_, metrics) = http::get_once(target, "/metrics").await.context("failed to read /metrics")?;
+        let metrics = String::from_utf8_lossy(&metrics);
+        let counted = metrics.lines().find_map(|line| line.strip_prefix("urna_vote_conflicts_total "));
+        // A counter is there once something was counted.
+        conflicts += counted.map_or(Ok(0.0), str::parse::<f64>).context("failed to read /metrics")?;
+    }
+    Ok(conflicts)
 }
 
 fn per_second(number: u64, took: Duration) -> f64 {

@@ -2,7 +2,7 @@
 //!
 //! - [`Args`] what can be asked for; [`rows`] what is measured, and what it must reach
 //! - [`outside`] what can be measured of any system; [`inside`] what needs a system of one's own
-//! - [`load`], [`pace`], [`watch`] voters at full speed, voters at a pace, watchers
+//! - [`load`], [`pace`], [`watch`] voters at full speed, voters at a pace, watchers; `fan_out` what limits the last
 //! - [`Site`](site::Site) keeps the books: what voters were told against the ledger and the log
 //! - [`report`], [`table`], [`picture`] what comes of it
 //!
@@ -10,6 +10,7 @@
 
 pub mod args;
 mod client;
+mod fan_out;
 mod http;
 pub mod inside;
 pub mod load;
@@ -64,7 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 async fn measure(args: &Args) -> anyhow::Result<Desk> {
     let mut plan = args.plan();
-    plan.watchers = machine::allow_watchers(plan.watchers);
+    plan.watchers = machine::allow_watchers(plan.watchers, 1);
     let (report, progress) = (Report::of(&plan), Progress::of(plan.runs));
     let mut desk = Desk { plan, report, progress };
     for _ in 0..desk.plan.runs {

@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio::task::LocalSet;
 use tokio::time::{sleep, timeout};
 
-use crate::args::{Shape, Target};
+use crate::args::Shape;
 use crate::client::{Client, Told};
 use crate::requests::Requests;
 
@@ -17,11 +17,9 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// How long a crowd of [`Shape::Spike`] votes, at the begin of each second.
 const SPIKE: Duration = Duration::from_millis(250);
 
-/// What is sent where, and for how long.
+/// What is sent, and for how long.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Where to.
-    pub target: Target,
     /// What each connection sends.
     pub requests: Vec<Requests>,
     /// For how long.
@@ -89,7 +87,7 @@ fn drive(
 ) -> anyhow::Result<(Instant, Vec<Ended>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let connected = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        let clients = runtime.block_on(connect(load, share))?;
+        let clients = runtime.block_on(connect(share))?;
         Ok((runtime, clients))
     });
     // Whoever could not connect must not keep the others waiting.
@@ -113,13 +111,10 @@ fn drive(
     Ok((begin, ended))
 }
 
-async fn connect(
-    load: &Load,
-    share: Vec<(usize, Requests)>,
-) -> anyhow::Result<Vec<(usize, Client, Requests)>> {
+async fn connect(share: Vec<(usize, Requests)>) -> anyhow::Result<Vec<(usize, Client, Requests)>> {
     let mut clients = Vec::new();
     for (number, requests) in share {
-        let client = Client::connect(&load.target, requests.expected).await;
+        let client = Client::connect(&requests.target, requests.expected).await;
         clients.push((number, client.context("failed to connect for a load")?, requests));
     }
     Ok(clients)

@@ -33,17 +33,17 @@ pub fn fsync(folder: &Path) -> anyhow::Result<f64> {
     latencies.quantile(0.5).context("failed to time a sync")
 }
 
-/// How many of so many watchers the limit of open files lets us have. It is raised as far as it goes, for us and for
-/// what we start.
-pub fn allow_watchers(watchers: usize) -> usize {
-    let needed = watchers as u64 + BESIDE;
+/// How many of so many watchers the limit of open files lets us have, when we have one or both ends of each. It is raised
+/// as far as it goes, for us and for what we start.
+pub fn allow_watchers(watchers: usize, ends: usize) -> usize {
+    let needed = (ends * watchers) as u64 + BESIDE;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return watchers };
     let raised = needed.min(hard);
     let limit = match setrlimit(Resource::RLIMIT_NOFILE, raised.max(soft), hard) {
         Ok(()) => raised.max(soft),
         Err(_) => soft,
     };
-    watchers.min(usize::try_from(limit.saturating_sub(BESIDE)).unwrap_or(watchers))
+    watchers.min(usize::try_from(limit.saturating_sub(BESIDE)).unwrap_or(usize::MAX) / ends)
 }
 
 #[cfg(test)]
@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_few_may_always_watch_and_never_more_than_asked_for() {
-        assert_eq!(allow_watchers(10), 10);
-        assert!(allow_watchers(usize::MAX / 4) < usize::MAX / 4);
+        assert_eq!(allow_watchers(10, 2), 10);
+        assert!(allow_watchers(usize::MAX / 4, 1) < usize::MAX / 4);
+        assert!(allow_watchers(usize::MAX / 4, 2) <= allow_watchers(usize::MAX / 4, 1) / 2);
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::args::Plan;
+use crate::fan_out;
 use crate::log::Blocks;
+use crate::machine;
 use crate::pace;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -17,6 +19,8 @@ const LIVE_WATCHERS: usize = 100;
 const LIVE_RATE: u32 = 1_000;
 /// Ballots a second while many watch: each makes an event of its own.
 const EVENT_RATE: u32 = 10;
+/// About so large is an event of a round with two options, with what frames it.
+const EVENT_BYTES: usize = 600;
 /// On how many connections ballots come at a pace.
 const PACED: usize = 64;
 
@@ -55,7 +59,23 @@ pub async fn measure(desk: &mut Desk, site: &mut Site) -> anyhow::Result<Option<
     watch(desk, site, live).await?;
     let all = Watching { watchers: many, rate: EVENT_RATE, p50: Key::WatchersP50, p99: Key::WatchersP99 };
     watch(desk, site, all).await?;
+    limit_of_watching(desk).await?;
     Ok(blocks)
+}
+
+/// As many watchers of as many events of the same size, without Urna.
+async fn limit_of_watching(desk: &mut Desk) -> anyhow::Result<()> {
+    let watchers = machine::allow_watchers(desk.plan.watchers, 2);
+    if watchers == 0 {
+        return Ok(());
+    }
+    desk.progress.say(&format!("{watchers} watchers, without urna"));
+    let length = desk.plan.length.max(Duration::from_secs(1));
+    let mut watched = fan_out::measure(watchers, EVENT_BYTES, EVENT_RATE, length).await?;
+    if let Some(p99) = watched.latencies.quantile(0.99) {
+        desk.report.note(Key::LimitP99, p99);
+    }
+    Ok(())
 }
 
 /// "Hello", and ballots under the same load.
@@ -95,7 +115,7 @@ async fn watch(desk: &mut Desk, site: &mut Site, watching: Watching) -> anyhow::
     let crowd = site.crowd(PACED.min(usize::try_from(rate).unwrap_or(PACED)));
     let open = Watchers::open(&site.target, desk.plan.round.as_str(), watchers).await?;
     let length = desk.plan.length.max(Duration::from_secs(1));
-    let paced = pace::vote(&site.target, crowd, rate, length).await?;
+    let paced = pace::vote(crowd, rate, length).await?;
     let mut watched = open.end(&paced.cast).await;
     if watched.missed > 0 {
         let missed = watched.missed;

@@ -6,7 +6,6 @@ use anyhow::Context;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use crate::args::Target;
 use crate::client::{Client, Told};
 use crate::requests::Requests;
 
@@ -43,17 +42,12 @@ struct Times {
 ///
 /// # Errors
 /// When a connection cannot be opened.
-pub async fn vote(
-    target: &Target,
-    crowd: Vec<Requests>,
-    rate: u32,
-    length: Duration,
-) -> anyhow::Result<Paced> {
+pub async fn vote(crowd: Vec<Requests>, rate: u32, length: Duration) -> anyhow::Result<Paced> {
     let connections = u32::try_from(crowd.len()).unwrap_or(u32::MAX);
     let step = Duration::from_secs(1) / rate.max(1);
     let mut clients = Vec::new();
     for requests in crowd {
-        let client = Client::connect(target, requests.expected).await;
+        let client = Client::connect(&requests.target, requests.expected).await;
         clients.push((client.context("failed to connect for voters")?, requests));
     }
     let begin = Instant::now();

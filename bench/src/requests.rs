@@ -11,6 +11,8 @@ const DIGITS: usize = 9;
 /// The requests of one connection, without end.
 #[derive(Clone, Debug)]
 pub struct Requests {
+    /// Where they go.
+    pub target: Target,
     /// The same request with each choice.
     buffers: Vec<Vec<u8>>,
     /// Where the voter's number lies in all of them, if they have one.
@@ -24,7 +26,7 @@ pub struct Requests {
 /// Voters whom nobody has seen before.
 #[derive(Clone, Debug)]
 pub struct Voters {
-    target: Target,
+    targets: Vec<Target>,
     round: String,
     options: Vec<String>,
     name: String,
@@ -34,8 +36,8 @@ pub struct Voters {
 impl Requests {
     /// Asks for `/live`.
     pub fn hello(target: &Target) -> Self {
-        let buffers = vec![http::get(target, "/live")];
-        Self { buffers, digits_at: None, shape: Shape::Steady, sent: 0, expected: 200 }
+        let (target, buffers) = (target.clone(), vec![http::get(target, "/live")]);
+        Self { target, buffers, digits_at: None, shape: Shape::Steady, sent: 0, expected: 200 }
     }
 
     /// The next one.
@@ -55,7 +57,12 @@ impl Voters {
     /// For a round with these options.
     pub fn of(target: &Target, round: &str, options: Vec<String>) -> Self {
         let name = format!("bench-{:016x}", RandomState::new().build_hasher().finish());
-        Self { target: target.clone(), round: round.to_owned(), options, name, loads: 0 }
+        Self { targets: vec![target.clone()], round: round.to_owned(), options, name, loads: 0 }
+    }
+
+    /// The same voters, whose connections are shared out between these targets.
+    pub fn at(&mut self, targets: Vec<Target>) {
+        self.targets = targets;
     }
 
     /// The requests of so many connections, all of new voters.
@@ -63,13 +70,14 @@ impl Voters {
         self.loads += 1;
         let crowd = (0..connections).map(|connection| {
             let name = if shape == Shape::DoubleVoters { connection / 2 } else { connection };
-            self.requests(&format!("{}-{}-{name}", self.name, self.loads), shape)
+            let target = &self.targets[connection % self.targets.len()];
+            self.requests(target, &format!("{}-{}-{name}", self.name, self.loads), shape)
         });
         crowd.collect()
     }
 
-    fn requests(&self, name: &str, shape: Shape) -> Requests {
-        let Self { target, round, options, .. } = self;
+    fn requests(&self, target: &Target, name: &str, shape: Shape) -> Requests {
+        let Self { round, options, .. } = self;
         let head = format!("POST /vote HTTP/1.1\r\nHost: {}\r\nX-Voter-Id: {name}-", target.host);
         let buffer = |option: &String| {
             let body = format!(r#"{{"round":"{round}","choice":["{option}"]}}"#);
@@ -80,7 +88,14 @@ impl Voters {
             .into_bytes()
         };
         let buffers = options.iter().map(buffer).collect();
-        Requests { buffers, digits_at: Some(head.len()), shape, sent: 0, expected: 201 }
+        Requests {
+            target: target.clone(),
+            buffers,
+            digits_at: Some(head.len()),
+            shape,
+            sent: 0,
+            expected: 201,
+        }
     }
 }
 

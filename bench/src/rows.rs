@@ -66,6 +66,12 @@ pub enum Key {
     AcceptedP99(usize),
     /// The crowd's accepted ballots, where the log does not wait for the disk.
     Unsynced,
+    /// The crowd's ballots, shared out between two processes.
+    Two,
+    /// All but one in a hundred came within.
+    TwoP99,
+    /// Blocks that the log refused then because the other process was first, for 100 that it stored.
+    Conflicts,
     /// Blocks that the crowd's ballots came in.
     Blocks,
     /// Appends of a block like these, without Urna.
@@ -80,6 +86,8 @@ pub enum Key {
     WatchersP50,
     /// The same, all but one in a hundred.
     WatchersP99,
+    /// The same bytes to as many watchers, without Urna.
+    LimitP99,
     /// Ballots in the log for what follows.
     Ballots,
     /// Ballots read by a consumer that does nothing else.
@@ -141,10 +149,14 @@ fn load(plan: &Plan, connections: usize) -> [Row; 5] {
     ]
 }
 
-fn limits(crowd: usize) -> [Row; 4] {
+fn limits(crowd: usize) -> [Row; 7] {
     let unsynced = format!("ballots accepted, {crowd} connections, unsynced");
+    let two = format!("ballots accepted, {crowd} connections, two processes");
     [
         row(Key::Unsynced, &unsynced, Unit::PerSecond),
+        row(Key::Two, &two, Unit::PerSecond).against(Key::Accepted(crowd), "one process", None),
+        row(Key::TwoP99, "  p99", Unit::Millis),
+        row(Key::Conflicts, "  blocks refused to whoever was second, for 100 stored", Unit::Number),
         row(Key::Blocks, &format!("blocks appended, {crowd} connections"), Unit::PerSecond).against(
             Key::Appends,
             "straight",
@@ -155,15 +167,20 @@ fn limits(crowd: usize) -> [Row; 4] {
     ]
 }
 
-fn watching(plan: &Plan) -> [Row; 4] {
+fn watching(plan: &Plan) -> [Row; 5] {
     let watchers = plan.watchers;
     let many = thousands(watchers as u64);
-    let p99 = row(Key::WatchersP99, "  p99", Unit::Millis);
+    let p99 = row(Key::WatchersP99, "  p99", Unit::Millis).against(Key::LimitP99, "limit", None);
     [
         row(Key::LiveP50, "POST to 100 browsers, 1,000 ballots/s, p50", Unit::Millis).below(50.0),
         row(Key::LiveP99, "  p99", Unit::Millis).below(150.0),
         row(Key::WatchersP50, &format!("POST to {many} watchers, 10 events/s, p50"), Unit::Millis),
         if watchers >= WATCHERS { p99.below(250.0) } else { p99 },
+        row(
+            Key::LimitP99,
+            &format!("  p99 of the same bytes to {many} watchers, without urna"),
+            Unit::Millis,
+        ),
     ]
 }
 
@@ -221,6 +238,9 @@ impl fmt::Display for Key {
             Self::AcceptedP50(connections) => return write!(f, "accepted.{connections}.p50"),
             Self::AcceptedP99(connections) => return write!(f, "accepted.{connections}.p99"),
             Self::Unsynced => "accepted.unsynced",
+            Self::Two => "two.accepted",
+            Self::TwoP99 => "two.accepted.p99",
+            Self::Conflicts => "two.conflicts",
             Self::Blocks => "blocks",
             Self::Appends => "appends",
             Self::Fsync => "fsync",
@@ -228,6 +248,7 @@ impl fmt::Display for Key {
             Self::LiveP99 => "live.p99",
             Self::WatchersP50 => "watchers.p50",
             Self::WatchersP99 => "watchers.p99",
+            Self::LimitP99 => "watchers.limit.p99",
             Self::Ballots => "log.ballots",
             Self::Read => "log.read",
             Self::CatchUp => "tally.catch_up",

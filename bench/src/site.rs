@@ -70,6 +70,11 @@ impl Site {
         Ok(Self { target: target.clone(), round, voters, log, books: ledger, differences: Vec::new() })
     }
 
+    /// From now on new voters are shared out between these targets.
+    pub fn vote_at(&mut self, targets: Vec<Target>) {
+        self.voters.at(targets);
+    }
+
     /// New voters on so many connections.
     pub fn crowd(&mut self, connections: usize) -> Vec<Requests> {
         self.voters.crowd(connections, Shape::Steady)
@@ -86,7 +91,7 @@ impl Site {
         shape: Shape,
     ) -> anyhow::Result<Outcome> {
         let requests = vec![Requests::hello(&self.target); connections];
-        let outcome = run(Load { target: self.target.clone(), requests, length, shape }).await?;
+        let outcome = run(Load { requests, length, shape }).await?;
         self.look_at(&outcome.told);
         Ok(outcome)
     }
@@ -102,7 +107,7 @@ impl Site {
         shape: Shape,
     ) -> anyhow::Result<Voted> {
         let requests = self.voters.crowd(connections, shape);
-        let outcome = run(Load { target: self.target.clone(), requests, length, shape }).await?;
+        let outcome = run(Load { requests, length, shape }).await?;
         let (ballots, replaced) = (outcome.ballots, outcome.replaced);
         self.enter(&outcome.told, ballots, replaced).await?;
         let counted = outcome.began.elapsed();

@@ -42,6 +42,13 @@ pub struct System {
     folder: TempDir,
 }
 
+/// A second Urna, beside the first.
+pub struct Second {
+    urna: Process,
+    /// Where it answers.
+    pub target: Target,
+}
+
 /// What `urna recount` says of one round.
 #[derive(Deserialize)]
 struct Recounted {
@@ -72,7 +79,10 @@ impl System {
             folder,
         };
         system.launch()?;
-        system.ready().await?;
+        let (target, log) = (system.target()?, system.log());
+        if let Some(urna) = &mut system.urna {
+            ready(&target, urna, &log).await?;
+        }
         Ok(system)
     }
 
@@ -81,11 +91,20 @@ impl System {
     /// # Errors
     /// When it cannot be started.
     pub fn launch(&mut self) -> anyhow::Result<()> {
-        let mut command = self.command();
-        command.env("URNA_HTTP_ADDR", format!("127.0.0.1:{}", self.port)).env("URNA_SECRET", SECRET);
-        command.envs(LIFTED).envs(self.settings.iter().map(|setting| (&setting.name, &setting.value)));
-        self.urna = Some(Process::start(command, "urna", &self.log())?);
+        self.urna = Some(Process::start(self.urna(self.port), "urna", &self.log())?);
         Ok(())
+    }
+
+    /// Starts an Urna beside the first one, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn second(&self) -> anyhow::Result<Second> {
+        let (port, log) = (free_port(), self.folder.path().join("second.log"));
+        let mut urna = Process::start(self.urna(port), "urna", &log)?;
+        let target: Target = format!("http://127.0.0.1:{port}").parse()?;
+        ready(&target, &mut urna, &log).await?;
+        Ok(Second { urna, target })
     }
 
     /// Stops Urna.
@@ -154,27 +173,44 @@ impl System {
         command
     }
 
-    async fn ready(&mut self) -> anyhow::Result<()> {
-        let (target, begin) = (self.target()?, Instant::now());
-        loop {
-            if http::get_once(&target, "/health").await.is_ok_and(|(status, _)| status == 200) {
-                return Ok(());
-            }
-            let is_running = self.urna.as_mut().is_some_and(Process::is_running);
-            if !is_running || begin.elapsed() > READY_WITHIN {
-                bail!("urna did not become ready. The end of its log:\n{}", self.last_words());
-            }
-            sleep(LOOK_EVERY).await;
-        }
+    /// An Urna that answers at this port.
+    fn urna(&self, port: u16) -> Command {
+        let mut command = self.command();
+        command.env("URNA_HTTP_ADDR", format!("127.0.0.1:{port}")).env("URNA_SECRET", SECRET);
+        command.envs(LIFTED).envs(self.settings.iter().map(|setting| (&setting.name, &setting.value)));
+        command
     }
 
     fn log(&self) -> PathBuf {
         self.folder.path().join("urna.log")
     }
+}
 
-    fn last_words(&self) -> String {
-        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LINES)..].join("\n")
+impl Second {
+    /// Stops it.
+    ///
+    /// # Errors
+    /// When it does not stop by itself.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.urna.stop(STOPS_WITHIN).await.map(|_| ())
     }
+}
+
+async fn ready(target: &Target, urna: &mut Process, log: &Path) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    loop {
+        if http::get_once(target, "/health").await.is_ok_and(|(status, _)| status == 200) {
+            return Ok(());
+        }
+        if !urna.is_running() || begin.elapsed() > READY_WITHIN {
+            bail!("urna did not become ready. The end of its log:\n{}", last_words(log));
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn last_words(log: &Path) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }

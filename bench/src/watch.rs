@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -23,8 +24,8 @@ const OPENING: usize = 64;
 const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// The pause between two looks at whether it has come.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How much is read at once.
-const ROOM: usize = 8_192;
+/// How much is read at once: ten thousand watchers have so much each.
+const ROOM: usize = 2_048;
 
 /// What one watcher has seen: ids of events, in order, and when they came.
 type Seen = Vec<(u64, Instant)>;
@@ -89,8 +90,10 @@ impl Watchers {
     }
 }
 
-async fn watch(stream: TcpStream, begin: Vec<u8>, last: watch::Receiver<Option<u64>>) -> Seen {
-    let (mut seen, mut lines) = (Vec::new(), Lines::default());
+async fn watch(mut stream: TcpStream, begin: Vec<u8>, last: watch::Receiver<Option<u64>>) -> Seen {
+    let (mut seen, mut lines, mut room) = (Vec::new(), Lines::default(), vec![0; ROOM]);
+    let told = told(last.clone());
+    tokio::pin!(told);
     lines.read(&begin, |id| seen.push((id, Instant::now())));
     let mut waited = Duration::ZERO;
     while waited < SHOWN_WITHIN {
@@ -99,14 +102,14 @@ async fn watch(stream: TcpStream, begin: Vec<u8>, last: watch::Receiver<Option<u
             break;
         }
         tokio::select! {
-            ready = stream.readable() => {
-                if ready.is_err() || !take(&stream, &mut lines, &mut seen) {
-                    break;
-                }
+            read = stream.read(&mut room) => {
+                let now = Instant::now();
+                let Ok(length @ 1..) = read else { break };
+                lines.read(&room[..length], |id| seen.push((id, now)));
             }
             // Only once somebody waits for the end.
             () = sleep(LOOK_EVERY), if awaited.is_some() => waited += LOOK_EVERY,
-            () = told(last.clone()), if awaited.is_none() => {}
+            () = &mut told, if awaited.is_none() => {}
         }
     }
     seen
@@ -116,21 +119,6 @@ async fn watch(stream: TcpStream, begin: Vec<u8>, last: watch::Receiver<Option<u
 async fn told(mut last: watch::Receiver<Option<u64>>) {
     // It fails only when nobody waits any more.
     let _ = last.wait_for(Option::is_some).await;
-}
-
-/// Takes what is there; whether the stream goes on.
-fn take(stream: &TcpStream, lines: &mut Lines, seen: &mut Seen) -> bool {
-    // Not held while the task waits: ten thousand watchers share it.
-    let mut room = [0; ROOM];
-    match stream.try_read(&mut room) {
-        Ok(0) => false,
-        Ok(length) => {
-            let now = Instant::now();
-            lines.read(&room[..length], |id| seen.push((id, now)));
-            true
-        }
-        Err(fault) => fault.kind() == std::io::ErrorKind::WouldBlock,
-    }
 }
 
 /// When the ballot at this sequence was shown.

@@ -180,13 +180,13 @@ impl Start<'_> {
 }
 
 impl Actors {
-    /// Adds the addresses of every actor.
+    /// Adds the addresses of every actor. They are tried in this order, so that of ballots comes first.
     pub fn routes(&self, config: &mut ServiceConfig) {
-        if let Some(round) = &self.round {
-            round.routes(config);
-        }
         if let Some(vote) = &self.vote {
             vote.routes(config);
+        }
+        if let Some(round) = &self.round {
+            round.routes(config);
         }
         if let Some(result) = &self.result {
             result.routes(config);

@@ -62,6 +62,8 @@ fn scale(settings: &Settings, args: &scale::Args) -> anyhow::Result<ExitCode> {
     let constants = scale::Constants {
         block_max: number(subjects::ballot::BLOCK_MAX),
         ballot_bytes: number(vote::rules::BALLOT_BYTES),
+        crowd: number(vote::CROWD),
+        crowd_every: vote::CROWD_EVERY,
         voter_bytes: VOTER_BYTES,
         waiting_max: number(settings.waiting_max),
         come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),

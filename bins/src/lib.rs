@@ -11,7 +11,13 @@ mod telemetry;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
 use crate::settings::Settings;
+
+/// Every ballot allocates some dozens of times, on one thread, and is freed on another.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Which process this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

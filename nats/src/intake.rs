@@ -11,10 +11,13 @@
 
 use std::time::Duration;
 
+use actix::dev::RecipientRequest;
 use actix::{Message, Recipient};
 use async_nats::jetstream::AckKind;
 use metrics::counter;
 use subjects::{Durable, Heard, MessageBuried, MessageId, Unreadable};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -207,44 +210,57 @@ impl Intake {
         }
         let consumer = self.bus.durable_at(&self.durable, last + 1).await?;
         let mut reader = Reader::open(&consumer).await?;
+        // While the actor works on a run, the next is decoded and the one behind it read.
+        let (mut decoding, mut in_hand) = (None, None);
         while let Some(batch) = self.stop.run_until_cancelled(reader.next()).await {
             let batch = batch?;
-            let began = tokio::time::Instant::now();
-            let messages = self.decode_in_order(&batch, last).await?;
-            let Some(newest) = messages.last() else { continue };
-            last = newest.sequence;
-            let behind = batch.last().map_or(0, |last| last.behind);
-            to.send(Run { messages, behind }).await.map_err(|_| Interrupted::ActorGone)??;
-            if let Some(delivered) = batch.last() {
-                self.acknowledge(delivered, AckKind::Ack).await?;
-            }
+            let Some(newest) = batch.last() else { continue };
+            let (began, behind) = (Instant::now(), newest.behind);
+            let next = newest.letter.sequence + 1;
+            let before = decoding.replace(self.bus.spawn(async move { decode::<M>(batch, last) }));
+            last = next - 1;
+            self.hand_over_run(before, &mut in_hand, to).await?;
             pause.reset();
             if behind == 0 {
+                self.hand_over_run(decoding.take(), &mut in_hand, to).await?;
+                self.finish(in_hand.take()).await?;
                 let _ = tokio::time::timeout_at(began + RUN_EVERY, self.stop.cancelled()).await;
             }
         }
+        self.finish(in_hand).await
+    }
+
+    /// Hands a decoded run to the actor, once it has done the one before.
+    async fn hand_over_run<M>(
+        &self,
+        decoding: Option<JoinHandle<Result<Decoded<M>, Interrupted>>>,
+        in_hand: &mut Option<InHand<M>>,
+        to: &Recipient<Run<M>>,
+    ) -> Result<(), Interrupted>
+    where
+        M: Heard + Send + 'static,
+    {
+        let Some(decoding) = decoding else { return Ok(()) };
+        let decoded =
+            decoding.await.map_err(|cause| Interrupted::Later(format!("failed to decode: {cause}")))?;
+        let Decoded { messages, unreadable, newest } = decoded?;
+        for (letter, why) in unreadable {
+            self.bury(&letter, &why).await?;
+        }
+        self.finish(in_hand.take()).await?;
+        let reply = to.send(Run { messages, behind: newest.behind });
+        *in_hand = Some(InHand { reply, newest });
         Ok(())
     }
 
-    async fn decode_in_order<M: Heard>(
-        &self,
-        batch: &[Delivered],
-        last: u64,
-    ) -> Result<Vec<InOrder<M>>, Interrupted> {
-        let mut messages = Vec::with_capacity(batch.len());
-        for (delivered, expected) in batch.iter().zip(last + 1..) {
-            let letter = &delivered.letter;
-            if letter.sequence != expected {
-                return Err(Interrupted::Later(format!("sequence {} came, not {expected}", letter.sequence)));
-            }
-            let message = M::hear(&letter.subject, &letter.payload);
-            if let Err(why) = &message {
-                self.bury(letter, &why.to_string()).await?;
-            }
-            let Letter { sequence, trace, stored_at, .. } = *letter;
-            messages.push(InOrder { sequence, trace, stored_at, message });
-        }
-        Ok(messages)
+    /// Waits until the actor has done a run, and acknowledges it.
+    async fn finish<M>(&self, in_hand: Option<InHand<M>>) -> Result<(), Interrupted>
+    where
+        M: Heard + Send + 'static,
+    {
+        let Some(InHand { reply, newest }) = in_hand else { return Ok(()) };
+        reply.await.map_err(|_| Interrupted::ActorGone)??;
+        self.acknowledge(&newest, AckKind::Ack).await
     }
 
     async fn begin(&self) {
@@ -275,6 +291,41 @@ impl Intake {
         counter!("urna_nats_buried_total", "durable" => durable).increment(1);
         Ok(())
     }
+}
+
+/// Messages that are contiguous behind `last`, decoded.
+fn decode<M: Heard>(batch: Vec<Delivered>, last: u64) -> Result<Decoded<M>, Interrupted> {
+    let (mut messages, mut unreadable) = (Vec::with_capacity(batch.len()), Vec::new());
+    for (delivered, expected) in batch.iter().zip(last + 1..) {
+        let letter = &delivered.letter;
+        if letter.sequence != expected {
+            return Err(Interrupted::Later(format!("sequence {} came, not {expected}", letter.sequence)));
+        }
+        let message = M::hear(&letter.subject, &letter.payload);
+        if let Err(why) = &message {
+            unreadable.push((letter.clone(), why.to_string()));
+        }
+        let Letter { sequence, trace, stored_at, .. } = *letter;
+        messages.push(InOrder { sequence, trace, stored_at, message });
+    }
+    let newest =
+        batch.into_iter().next_back().ok_or_else(|| Interrupted::Later("an empty batch".to_owned()))?;
+    Ok(Decoded { messages, unreadable, newest })
+}
+
+/// A run that is decoded.
+struct Decoded<M> {
+    messages: Vec<InOrder<M>>,
+    /// Those that nobody can read, and why.
+    unreadable: Vec<(Letter, String)>,
+    newest: Delivered,
+}
+
+/// A run that an actor works on.
+struct InHand<M: Heard + Send + 'static> {
+    reply: RecipientRequest<Run<M>>,
+    /// Its newest message, by which all of it is acknowledged.
+    newest: Delivered,
 }
 
 /// Why reading stopped.

@@ -32,6 +32,10 @@ pub struct Constants {
     pub block_max: u64,
     /// What a ballot weighs in a block, in bytes.
     pub ballot_bytes: u64,
+    /// So many ballots in a block are a crowd's, behind which the next block waits.
+    pub crowd: u64,
+    /// The shortest time from the begin of a crowd's block to the begin of the next.
+    pub crowd_every: Duration,
     /// What a voter takes in the memory of a box, in bytes.
     pub voter_bytes: u64,
     /// How many ballots wait at one box before further ones are turned away.
@@ -91,6 +95,8 @@ pub(crate) mod tests {
         Constants {
             block_max: 1_000,
             ballot_bytes: 200,
+            crowd: 16,
+            crowd_every: Duration::from_millis(4),
             voter_bytes: 100,
             waiting_max: 50_000,
             come_again_after: Duration::from_secs(2),

@@ -13,6 +13,8 @@ pub(crate) struct Shard {
     pub under_way: Option<Block>,
     /// When the last block was in the log.
     pub free_at: f64,
+    /// Before which moment no further block begins.
+    pub paused_until: f64,
     pub uncounted: VecDeque<Stored>,
     pub run: Option<Run>,
     pub run_begun: f64,
@@ -48,6 +50,7 @@ impl Shard {
             waits: 0,
             under_way: None,
             free_at: 0.0,
+            paused_until: 0.0,
             uncounted: VecDeque::new(),
             run: None,
             run_begun: f64::NEG_INFINITY,

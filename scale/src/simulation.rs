@@ -168,12 +168,14 @@ impl<'a> World<'a> {
     /// Judges what waits, when no block is under way.
     fn judge(&mut self, shard: usize) {
         let it = &mut self.shards[shard];
-        if it.under_way.is_some() || it.waits == 0 {
+        if it.under_way.is_some() || it.waits == 0 || it.paused_until > self.now {
             return;
         }
         let (cohorts, ballots) = it.take(self.constants.block_max);
-        // It began when the last one was done, or when its first voter came: within this step.
-        let begin = it.free_at.max(self.now - self.step);
+        // It began when the last one was done or its pause was over, or when its first voter came: within this step.
+        let begin = it.free_at.max(it.paused_until).max(self.now - self.step);
+        let is_crowd = ballots >= self.constants.crowd;
+        it.paused_until = if is_crowd { begin + self.constants.crowd_every.as_secs_f64() } else { begin };
         let boxes = &mut self.processes[self.plan.machine_of(shard)].boxes;
         let ready_at = boxes.serve(begin, ballots as f64 * self.args.costs.ballot());
         it.under_way = Some(Block { cohorts, ballots, ready_at, done_at: None });
@@ -312,6 +314,14 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_crowds_block_the_next_waits() {
+        // 1,000 connections and appends of 1 ms: a block each 4 ms, with everybody in it.
+        let line = "--connections 1000 --seconds 1 --block-ms 1 --shards 1 --vote-machines 1";
+        let outcome = blocks_only(&format!("{line} --replicas 1 --servers 1"));
+        assert_near(outcome.accepted as f64, 250_000.0);
+    }
+
+    #[test]
     fn cores_that_are_too_few_are_what_everyone_waits_for() {
         // 2 cores of 1,000 requests: 1,000 ballots a second with 2 requests each.
         let line =
@@ -352,14 +362,20 @@ mod tests {
     fn a_single_machine_does_what_was_measured_on_one() {
         let machine = "--cores 2 --per-core 23500 --requests-per-voter 1 --replicas 1 --servers 1 --shards 1 \
                        --block-ms 0.5 --sync-ms 0.4 --seconds 2";
-        let (_, few) = outcome_of(&format!("{machine} --connections 64"));
+        // The program that was measured made no pause for a crowd.
+        let measured = |line: &str| {
+            let args = args(&format!("{machine} {line}"));
+            let constants = Constants { crowd: u64::MAX, ..constants() };
+            simulate(&args, &constants, &Plan::new(&args, &constants).unwrap())
+        };
+        let few = measured("--connections 64");
         let block = few.blocks.within(0.5) * 1e3;
         assert!((18.0..30.0).contains(&block), "{block} ballots in a block");
         assert!((0.0010..0.0016).contains(&few.answers.within(0.5)), "{} s", few.answers.within(0.5));
-        let (_, many) = outcome_of(&format!("{machine} --connections 256"));
+        let many = measured("--connections 256");
         let rate = many.accepted as f64 / 2.0;
         assert!((43_000.0..53_000.0).contains(&rate), "{rate} ballots a second");
-        let (_, one) = outcome_of(&format!("{machine} --connections 1"));
+        let one = measured("--connections 1");
         assert!((0.0004..0.0030).contains(&one.answers.within(0.5)), "{} s", one.answers.within(0.5));
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 /// The longest a slug may be, in characters.
@@ -23,12 +25,24 @@ pub enum MalformedId {
     Hex(usize),
 }
 
-fn parse_slug(text: &str) -> Result<Box<str>, MalformedId> {
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// The value of each lower-case hexadecimal digit; 255 for everything else.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+fn check_slug(text: &str) -> Result<(), MalformedId> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if text.is_empty() || text.len() > SLUG_MAX || !text.bytes().all(allowed) {
         return Err(MalformedId::Slug);
     }
-    Ok(text.into())
+    Ok(())
 }
 
 /// The slug of a text: lower case, everything but letters and digits of ASCII as single dashes.
@@ -50,8 +64,8 @@ macro_rules! slug {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-        #[serde(try_from = "String")]
-        pub struct $name(Box<str>);
+        #[serde(try_from = "SmolStr")]
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Takes `[a-z0-9-]{1,64}`.
@@ -59,7 +73,7 @@ macro_rules! slug {
             /// # Errors
             /// [`MalformedId::Slug`] for anything else.
             pub fn parse(text: &str) -> Result<Self, MalformedId> {
-                parse_slug(text).map(Self)
+                check_slug(text).map(|()| Self(text.into()))
             }
 
             /// The identifier as text.
@@ -68,10 +82,10 @@ macro_rules! slug {
             }
         }
 
-        impl TryFrom<String> for $name {
+        impl TryFrom<SmolStr> for $name {
             type Error = MalformedId;
-            fn try_from(text: String) -> Result<Self, MalformedId> {
-                Self::parse(&text)
+            fn try_from(text: SmolStr) -> Result<Self, MalformedId> {
+                check_slug(&text).map(|()| Self(text))
             }
         }
 
@@ -213,8 +227,7 @@ random_id! {
 
 /// A ballot's voter: the first 128 bits of HMAC-SHA256(the round's voter key, identity). Written as 32
 /// hexadecimal digits. Says nothing about the person to whoever does not hold the key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Voter([u8; 16]);
 
 impl Voter {
@@ -231,7 +244,7 @@ impl Voter {
 
 impl fmt::Display for Voter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        f.write_str(hex(&self.0, &mut [0; 32]))
     }
 }
 
@@ -241,17 +254,37 @@ impl fmt::Debug for Voter {
     }
 }
 
-impl TryFrom<String> for Voter {
-    type Error = MalformedId;
-    fn try_from(text: String) -> Result<Self, MalformedId> {
-        let bytes = parse_hex::<16>(&text)?;
-        Ok(Self(bytes))
+impl FromStr for Voter {
+    type Err = MalformedId;
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        parse_hex(text).map(Self)
     }
 }
 
 impl Serialize for Voter {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(hex(&self.0, &mut [0; 32]))
+    }
+}
+
+/// Without a copy of the text: a log holds a voter for every ballot.
+impl<'de> Deserialize<'de> for Voter {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Digits;
+
+        impl Visitor<'_> for Digits {
+            type Value = Voter;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", MalformedId::Hex(32))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Voter, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        from.deserialize_str(Digits)
     }
 }
 
@@ -292,16 +325,24 @@ impl From<VoterKey> for String {
 }
 
 pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
-    let malformed = MalformedId::Hex(2 * N);
     let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err(malformed);
-    }
+    let mut worst = 0;
     for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digits = std::str::from_utf8(digits).map_err(|_| malformed)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| malformed)?;
+        let [high, low] = [VALUES[usize::from(digits[0])], VALUES[usize::from(digits[1])]];
+        worst |= high | low;
+        *byte = high << 4 | low;
     }
-    Ok(bytes)
+    let is_hex = text.len() == 2 * N && worst < 16;
+    is_hex.then_some(bytes).ok_or(MalformedId::Hex(2 * N))
+}
+
+/// The lower-case hexadecimal digits of `bytes`, written into `room`, which has two places for each.
+fn hex<'a>(bytes: &[u8], room: &'a mut [u8]) -> &'a str {
+    for (byte, digits) in bytes.iter().zip(room.chunks_exact_mut(2)) {
+        digits[0] = DIGITS[usize::from(byte >> 4)];
+        digits[1] = DIGITS[usize::from(byte & 15)];
+    }
+    std::str::from_utf8(room).expect("digits are text")
 }
 
 /// Names one message on the bus (`Nats-Msg-Id`): saying it twice stores it once.
@@ -374,8 +415,9 @@ mod tests {
         let json = serde_json::to_string(&voter).unwrap();
         assert_eq!(json, format!("\"{}\"", "0a".repeat(16)));
         assert_eq!(serde_json::from_str::<Voter>(&json).unwrap(), voter);
-        for wrong in ["0A".repeat(16), "0a".repeat(15), "+1".repeat(16)] {
-            assert_eq!(Voter::try_from(wrong), Err(MalformedId::Hex(32)));
+        for wrong in ["0A".repeat(16), "0a".repeat(15), "0a".repeat(17), "+1".repeat(16), "é".repeat(16)] {
+            assert_eq!(wrong.parse::<Voter>(), Err(MalformedId::Hex(32)));
+            assert!(serde_json::from_value::<Voter>(wrong.into()).is_err());
         }
     }
 

@@ -36,7 +36,9 @@ impl Unreadable {
 
 /// Reads `payload` as JSON of `M`. The reason never quotes the payload: it may hold a choice.
 pub(crate) fn from_json<M: DeserializeOwned>(payload: &[u8]) -> Result<M, Unreadable> {
-    serde_json::from_slice(payload).map_err(|fault| {
+    // All of it at once: a block has thousands of strings, and to look at each by itself takes longer.
+    let text = std::str::from_utf8(payload).map_err(|_| Unreadable::because("no UTF-8"))?;
+    serde_json::from_str(text).map_err(|fault| {
         let kind = match fault.classify() {
             serde_json::error::Category::Data => "JSON of another shape",
             _ => "no JSON",

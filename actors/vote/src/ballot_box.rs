@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
@@ -14,19 +14,23 @@ use actix::{
 };
 use metrics::{Gauge, counter, gauge, histogram};
 use nats::{Clock, SayError};
-use subjects::{BallotsCast, Place, Round, Voter};
+use subjects::{BallotsCast, MessageId, Round, Voter};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::Given;
+use crate::pace::Pace;
 use crate::queue::{Accepted, NotAccepted, Outcome, Queue, Waiting, count};
 use crate::rules::{Ballot, Draft, Fold, Standing, Verdict};
-use crate::store::{Appended, Log, Read};
+use crate::store::{Appended, Log, Logged, Read};
+use crate::under_way::UnderWay;
 
 /// How long a voter waits for an answer at the most.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often those who waited too long are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// After how long it is asked for what lies where a refused block should have gone, if it was not read by then.
+const LOOK_AFTER: Duration = Duration::from_millis(200);
 /// How many messages lie in the box's mailbox before their senders wait.
 const MAILBOX: usize = 1_024;
 
@@ -63,16 +67,11 @@ struct Look;
 #[rtype(result = "()")]
 struct TakeIn(Read);
 
-/// A block that is being appended, and who waits for it.
-struct UnderWay {
-    block: Arc<BallotsCast>,
-    expected: u64,
-    waiting: Vec<(Waiting, Verdict)>,
-}
-
-/// The way into an open box. Cheap to clone.
+/// The way into an open box. Cheap to clone: every ballot takes one.
 #[derive(Clone)]
-pub struct OpenBox {
+pub struct OpenBox(Arc<Way>);
+
+struct Way {
     log: Log,
     queue: Queue,
     address: Addr<BallotBox>,
@@ -89,10 +88,11 @@ pub struct BallotBox {
     /// What the reading along has seen folded, so that the box's own blocks are not decoded again.
     folded: Arc<AtomicU64>,
     caught_up: bool,
-    /// Somebody else's message lies before this sequence; nothing is appended until it is folded.
-    behind: u64,
     waiting_gauge: Gauge,
     under_way: Option<UnderWay>,
+    pace: Pace,
+    /// The box comes back here by itself.
+    is_pausing: bool,
 }
 
 impl OpenBox {
@@ -101,25 +101,25 @@ impl OpenBox {
     /// # Errors
     /// [`NotAccepted`].
     pub async fn cast(&self, ballot: Ballot) -> Result<Accepted, NotAccepted> {
-        if !self.log.is_there() {
+        if !self.0.log.is_there() {
             count(Outcome::LogAway);
             return Err(NotAccepted::LogAway);
         }
         let call = || {
             // A box that does not take it any more has closed its queue, or will when it has stopped.
-            let _ = self.address.try_send(Look);
+            let _ = self.0.address.try_send(Look);
         };
-        self.queue.cast(ballot, call).await
+        self.0.queue.cast(ballot, call).await
     }
 
     /// The ballot that counts for a voter.
     pub async fn find(&self, voter: Voter) -> Option<Standing> {
-        self.address.send(FindBallot(voter)).await.ok().flatten()
+        self.0.address.send(FindBallot(voter)).await.ok().flatten()
     }
 
     /// How the box is; `None` when it has stopped.
     pub async fn observe(&self) -> Option<Observed> {
-        self.address.send(Observe).await.ok()
+        self.0.address.send(Observe).await.ok()
     }
 }
 
@@ -129,7 +129,7 @@ impl BallotBox {
         let queue = Queue::new(given.waiting_max);
         let opened = Self::new(log.clone(), queue.clone(), round, given);
         let address = Self::start_in_arbiter(arbiter, move |_| opened);
-        OpenBox { log, queue, address }
+        OpenBox(Arc::new(Way { log, queue, address }))
     }
 
     fn new(log: Log, queue: Queue, round: &Round, given: &Given) -> Self {
@@ -147,16 +147,20 @@ impl BallotBox {
             fold: Fold::default(),
             folded: Arc::default(),
             caught_up: false,
-            behind: 0,
             waiting_gauge,
             under_way: None,
+            pace: Pace::default(),
+            is_pausing: false,
         }
     }
 
     /// Judges what waits and appends the block of what is accepted, if the box is free to. If it is not, it comes back
     /// here when it is.
     fn append(&mut self, context: &mut Context<Self>) {
-        while self.caught_up && self.under_way.is_none() && self.fold.sequence() >= self.behind {
+        while self.caught_up && self.under_way.is_none() {
+            if let Some(moment) = self.pace.wait(Instant::now()) {
+                return self.append_after(moment, context);
+            }
             let (draft, waiting) = self.judge_waiting();
             if self.fold.is_sealed() {
                 return context.stop();
@@ -170,14 +174,26 @@ impl BallotBox {
         }
     }
 
+    fn append_after(&mut self, moment: Duration, context: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.is_pausing, true) {
+            context.run_later(moment, |this, context| {
+                this.is_pausing = false;
+                this.append(context);
+            });
+        }
+    }
+
     fn append_block(&mut self, draft: Draft, waiting: Vec<(Waiting, Verdict)>, context: &mut Context<Self>) {
         let ballots = draft.into_ballots();
+        self.pace.note(ballots.len(), Instant::now());
         histogram!("urna_vote_block_ballots").record(ballots.len() as f64);
         let block = Arc::new(BallotsCast { at: self.clock.now(), round: self.log.round().clone(), ballots });
-        let expected = self.fold.sequence();
-        self.under_way = Some(UnderWay { block: Arc::clone(&block), expected, waiting });
-        let appended = self.log.clone().append(block, expected).into_actor(self);
-        context.spawn(appended.map(|outcome, this, context| this.settle(&outcome, context)));
+        let (id, expected) = (MessageId::random(), self.fold.sequence());
+        let under_way = UnderWay::new(id.clone(), Arc::clone(&block), expected, waiting);
+        self.under_way = Some(under_way);
+        let log = self.log.clone();
+        let appended = async move { (log.append(&id, block, expected).await, id) }.into_actor(self);
+        context.spawn(appended.map(|(outcome, id), this, context| this.settle(&id, &outcome, context)));
     }
 
     /// Judges waiting ballots in order, until the block is full. What needs no block is answered at once.
@@ -204,16 +220,16 @@ impl BallotBox {
         (draft, with_block)
     }
 
-    /// Takes note of what became of the block under way.
-    fn settle(&mut self, outcome: &Appended, context: &mut Context<Self>) {
-        let Some(mut under_way) = self.under_way.take() else { return };
+    /// Takes note of what became of the block of this name, unless that is settled.
+    fn settle(&mut self, id: &MessageId, outcome: &Appended, context: &mut Context<Self>) {
+        let Some(mut under_way) = self.under_way.take_if(|under_way| under_way.id == *id) else { return };
         match outcome {
             Appended::Stored => self.settle_stored(under_way),
-            Appended::Conflict => {
-                counter!("urna_vote_conflicts_total").increment(1);
-                self.behind = under_way.expected + 1;
-                self.judge_again(under_way);
-            }
+            Appended::Conflict => match under_way.is_there {
+                Some(true) => self.settle_stored(under_way),
+                Some(false) => self.judge_again(under_way),
+                None => return self.wait_for_place(under_way, context),
+            },
             Appended::NotStored => {
                 for (waiting, _) in &mut under_way.waiting {
                     waiting.is_in_doubt = true;
@@ -237,32 +253,46 @@ impl BallotBox {
     }
 
     fn settle_stored(&mut self, under_way: UnderWay) {
-        let UnderWay { block, expected, waiting } = under_way;
-        let sequence = expected + 1;
-        let mut seen = 0;
-        for (waiting, verdict) in waiting {
-            match verdict {
-                Verdict::InBlock(ballot, index) => {
-                    let outcome = match block.ballots[index as usize].replaces {
-                        _ if index < seen => Outcome::Repeated,
-                        Some(_) => Outcome::Changed,
-                        None => Outcome::Accepted,
-                    };
-                    seen = seen.max(index + 1);
-                    waiting.answer(Ok(Accepted { ballot, place: Place { sequence, index } }), outcome);
-                }
-                Verdict::RefusedByBlock(refusal) => waiting.answer(Err(refusal.into()), Outcome::Refused),
-                Verdict::InLog(..) | Verdict::Refused(_) | Verdict::NoRoom => {}
-            }
-        }
+        let (sequence, block) = (under_way.expected + 1, Arc::clone(&under_way.block));
+        under_way.answer_stored();
         // Which is first, the acknowledgement or the same block read along, is a matter of chance.
         self.fold.take_block(sequence, &block);
         self.folded.store(self.fold.sequence(), Ordering::Release);
     }
 
+    /// What lies where the block should have gone comes with the reading along, mostly in this very moment. To ask for
+    /// it takes so long that whoever was first would be first again, so it is asked for only when it does not come.
+    fn wait_for_place(&mut self, under_way: UnderWay, context: &mut Context<Self>) {
+        let id = under_way.id.clone();
+        self.under_way = Some(UnderWay { is_refused: true, ..under_way });
+        context.run_later(LOOK_AFTER, move |this, context| {
+            let Some(refused) = this.under_way.as_ref().filter(|under_way| under_way.id == id) else {
+                return;
+            };
+            let (log, sequence) = (this.log.clone(), refused.expected + 1);
+            let looked = async move { (log.look_for(&id, sequence).await, id) }.into_actor(this);
+            context.spawn(looked.map(|(outcome, id), this, context| this.settle(&id, &outcome, context)));
+        });
+    }
+
+    /// Takes note of what lies where the block under way should, and settles it when that was waited for.
+    fn note_place(&mut self, logged: &Logged) {
+        let Some(under_way) = &mut self.under_way else { return };
+        under_way.note_place(logged);
+        let is_settled = |under_way: &mut UnderWay| under_way.is_refused && under_way.is_there.is_some();
+        match self.under_way.take_if(is_settled) {
+            Some(stored) if stored.is_there == Some(true) => self.settle_stored(stored),
+            Some(refused) => self.judge_again(refused),
+            None => {}
+        }
+    }
+
     /// Puts the ballots of a block that was not stored back in front, in their order: those that somebody still
     /// waits for.
     fn judge_again(&self, under_way: UnderWay) {
+        if under_way.is_there == Some(false) {
+            counter!("urna_vote_conflicts_total").increment(1);
+        }
         self.queue.put_back(under_way.waiting.into_iter().map(|(waiting, _)| waiting).collect());
     }
 
@@ -300,8 +330,14 @@ impl Actor for BallotBox {
         let (mut reading, folded, to) =
             (self.log.read(), Arc::clone(&self.folded), context.address().downgrade());
         let read_along = async move {
+            let mut is_told = false;
             loop {
                 let read = reading.next(|| folded.load(Ordering::Acquire)).await;
+                // The box's own blocks, which it has folded.
+                if read.messages.is_empty() && is_told {
+                    continue;
+                }
+                is_told |= read.at_end;
                 let Some(to) = to.upgrade() else { return };
                 if to.send(TakeIn(read)).await.is_err() {
                     return;
@@ -346,7 +382,9 @@ impl Handler<TakeIn> for BallotBox {
     type Result = ();
 
     fn handle(&mut self, TakeIn(read): TakeIn, context: &mut Context<Self>) {
-        for (sequence, message) in read.messages {
+        for logged in read.messages {
+            self.note_place(&logged);
+            let Logged { sequence, message, .. } = logged;
             match message {
                 Ok(message) => self.fold.take(sequence, &message),
                 Err(why) => {

@@ -11,13 +11,16 @@
 //! Promise: a ballot sent again gets the answer of the first time.
 
 mod ballot_box;
+mod pace;
 mod page;
 mod queue;
 mod receipts;
 pub mod rules;
 pub mod store;
+mod under_way;
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use actix::ArbiterHandle;
@@ -28,6 +31,7 @@ use tracing::info;
 use web::{Check, Edge};
 
 pub use ballot_box::{BallotBox, Observed, OpenBox};
+pub use pace::{CROWD, CROWD_EVERY};
 pub use page::operations;
 pub use queue::{Accepted, NotAccepted};
 
@@ -59,6 +63,17 @@ pub struct Vote {
     tallies: Latest<TallyCounted>,
     closed: Closed,
     boxes: Arc<RwLock<HashMap<RoundId, OpenBox>>>,
+}
+
+/// A round as this process knows it: shared, because every ballot asks for it.
+struct KnownRound(Arc<Newest<RoundChanged>>);
+
+impl Deref for KnownRound {
+    type Target = Round;
+
+    fn deref(&self) -> &Round {
+        &self.0.message.round
+    }
 }
 
 /// Begins to follow the rounds, and opens a box for each that is open, on `arbiter`.
@@ -101,8 +116,8 @@ impl Vote {
     }
 
     /// The round as it is now.
-    fn round(&self, id: &RoundId) -> Option<Arc<Newest<RoundChanged>>> {
-        self.rounds.get(&RoundChanged::subject_of(id))
+    fn round(&self, id: &RoundId) -> Option<KnownRound> {
+        self.rounds.get(&RoundChanged::subject_of(id)).map(KnownRound)
     }
 
     /// The secret that ties identities to this round's voters.
@@ -146,9 +161,7 @@ impl Vote {
 
     /// Forgets the boxes and the keys of rounds that are closed. A box stops when it has read the seal.
     fn close_boxes(&self) {
-        let is_open = |id: &RoundId| {
-            self.round(id).is_some_and(|newest| newest.message.round.state == RoundState::Open)
-        };
+        let is_open = |id: &RoundId| self.round(id).is_some_and(|round| round.state == RoundState::Open);
         let mut boxes = self.boxes.write().expect("no reader or writer panics");
         boxes.retain(|id, _| {
             let stays = is_open(id);

@@ -8,7 +8,7 @@ use subjects::{BallotId, Place, Round, RoundId, TallyCounted, VoteMessage, Voter
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::store::Log;
+use crate::store::{Log, Logged};
 use crate::{OpenBox, Vote};
 
 /// Of how many closed rounds this process remembers which ballots were replaced.
@@ -128,7 +128,7 @@ async fn read_replaced(log: &Log) -> Option<HashSet<(Voter, BallotId)>> {
     let mut reading = log.read();
     loop {
         let read = reading.next(|| 0).await;
-        for (_, message) in read.messages {
+        for Logged { message, .. } in read.messages {
             match message {
                 Ok(VoteMessage::Cast(block)) => replaced.extend(
                     block.ballots.into_iter().filter_map(|cast| Some((cast.voter, cast.replaces?.ballot))),

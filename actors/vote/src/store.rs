@@ -29,7 +29,7 @@ pub struct Log {
 pub enum Appended {
     /// It is in the log, at the sequence after the expected one.
     Stored,
-    /// It is not in the log: somebody else's message lies where it should have gone.
+    /// Something else lies where it should have gone, or a first copy of itself: what is read there will tell.
     Conflict,
     /// It was not in the log when last looked for, though it may still be on its way there. Whatever is appended
     /// next expects the same sequence, so at most one of the two is ever stored.
@@ -40,13 +40,24 @@ pub enum Appended {
     Refused(SayError),
 }
 
-/// Messages of the log with their sequences, in order.
+/// Messages of the log, in order.
 #[derive(Debug)]
 pub struct Read {
     /// The messages; one that nobody can read is here too, so that its place is passed.
-    pub messages: Vec<(u64, Result<VoteMessage, Unreadable>)>,
+    pub messages: Vec<Logged>,
     /// Whether nothing lay behind them.
     pub at_end: bool,
+}
+
+/// A message of the log.
+#[derive(Debug)]
+pub struct Logged {
+    /// Where it lies.
+    pub sequence: u64,
+    /// Its name, if it has one.
+    pub id: Option<String>,
+    /// What it says.
+    pub message: Result<VoteMessage, Unreadable>,
 }
 
 impl Log {
@@ -66,25 +77,25 @@ impl Log {
         self.bus.is_connected()
     }
 
-    /// Appends a block directly behind `expected`. Takes as long as it must to know what became of it.
-    pub async fn append(self, block: Arc<BallotsCast>, expected: u64) -> Appended {
-        let id = MessageId::random();
+    /// Appends a block directly behind `expected`, under a name that no other has. Takes as long as it must to know
+    /// what became of it.
+    pub async fn append(self, id: &MessageId, block: Arc<BallotsCast>, expected: u64) -> Appended {
         let trace = TraceContext::start();
         let trace_id = trace.trace_id();
         debug!(trace.id = trace_id, round.id = %self.round, ballots = block.ballots.len(), "appending a block");
-        let said = self.bus.say(&*block, &id, Expect::LastOfStream(expected), trace).await;
+        let said = self.bus.say(&*block, id, Expect::LastOfStream(expected), trace).await;
         debug!(trace.id = trace_id, round.id = %self.round, ?said, "appended a block");
         match said {
             Ok(sequence) if sequence == expected + 1 => Appended::Stored,
-            Ok(_) | Err(SayError::Unanswered | SayError::Conflict) => self.look_for(&id, expected + 1).await,
-            // What lies there is the seal.
-            Err(SayError::Sealed) => Appended::Conflict,
+            Ok(_) | Err(SayError::Unanswered) => self.look_for(id, expected + 1).await,
+            // In a sealed log what lies there is the seal, or something before it.
+            Err(SayError::Conflict | SayError::Sealed) => Appended::Conflict,
             Err(refused) => Appended::Refused(refused),
         }
     }
 
     /// Looks where a block must lie if it lies anywhere.
-    async fn look_for(&self, id: &MessageId, sequence: u64) -> Appended {
+    pub async fn look_for(&self, id: &MessageId, sequence: u64) -> Appended {
         let mut pause = LOOK_PAUSES[0];
         loop {
             match self.bus.message_at(&self.stream, sequence).await {
@@ -150,8 +161,9 @@ impl Reading {
         let batch = self.0.next().await;
         let folded = folded();
         let mut messages = Vec::with_capacity(batch.letters.len());
-        for letter in batch.letters.iter().filter(|letter| letter.sequence > folded) {
-            messages.push((letter.sequence, VoteMessage::hear(&letter.subject, &letter.payload)));
+        for letter in batch.letters.into_iter().filter(|letter| letter.sequence > folded) {
+            let message = VoteMessage::hear(&letter.subject, &letter.payload);
+            messages.push(Logged { sequence: letter.sequence, id: letter.id, message });
         }
         Read { messages, at_end: batch.at_end }
     }

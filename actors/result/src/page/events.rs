@@ -5,6 +5,8 @@
 //! and of whoever runs the round whether they still do.
 
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use ::web::{Caller, Callers, Problem, field_error};
@@ -13,9 +15,10 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream;
-use metrics::{counter, gauge};
+use metrics::{Counter, counter, gauge};
 use subjects::Round;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::answer;
 use super::export::query;
@@ -27,10 +30,13 @@ use crate::{Handle, Watched};
 const RETRY: &[u8] = b"retry: 2000\n\n";
 /// Keeps proxies from closing a quiet stream.
 const PING: &[u8] = b": still here\n\n";
-/// How long a stream may be quiet.
+/// How often.
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// For how long somebody is believed to run a round without being asked again.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
+/// Looked up once: it is counted for every event and watcher.
+static EVENTS_SENT: LazyLock<Counter> = LazyLock::new(|| counter!("urna_result_events_sent_total"));
 
 /// What a stream is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +130,9 @@ struct Watcher {
     asked: Asked,
     /// What was told last, or could have been.
     part: Part,
-    closing: CancellationToken,
+    // Both are waited for all the time: beginning anew with every event would cost more than the event.
+    pings: Interval,
+    closing: Pin<Box<WaitForCancellationFutureOwned>>,
     greeted: bool,
 }
 
@@ -149,8 +157,11 @@ impl Watcher {
             watched.shown.mark_changed();
         }
         gauge!("urna_result_watchers").increment(1);
-        let closing = results.given.closing.clone();
-        Ok(Self { watched, looker, asked, part, closing, greeted: false })
+        let mut pings = interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
+        // Whoever was slow for a minute needs one ping, not four.
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let closing = Box::pin(results.given.closing.clone().cancelled_owned());
+        Ok(Self { watched, looker, asked, part, pings, closing, greeted: false })
     }
 
     fn stream(self) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
@@ -170,10 +181,10 @@ impl Watcher {
         tokio::select! {
             changed = self.watched.shown.changed(), if !waits_for_stage => changed.ok()?,
             changed = self.watched.stage.changed(), if waits_for_stage => changed.ok()?,
-            () = tokio::time::sleep(PING_EVERY) => return Some(Bytes::from_static(PING)),
-            () = self.closing.cancelled() => return None,
+            _ = self.pings.tick() => return Some(Bytes::from_static(PING)),
+            () = &mut self.closing => return None,
         }
-        counter!("urna_result_events_sent_total").increment(1);
+        EVENTS_SENT.increment(1);
         Some(self.tell().await)
     }
 

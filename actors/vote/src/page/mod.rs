@@ -22,7 +22,7 @@ use self::caller::{Admitted, admit_ballot};
 use self::drawn::Drawn;
 use self::sent::Sent;
 use crate::rules::{Ballot, InvalidChoice, Refusal, choose, takes_ballots};
-use crate::{Accepted, NotAccepted, OpenBox, Vote};
+use crate::{Accepted, KnownRound, NotAccepted, OpenBox, Vote};
 
 /// What a program is told of its accepted ballot.
 #[derive(Serialize, ToSchema)]
@@ -46,7 +46,7 @@ struct Told<'a> {
 
 /// Everything that is needed to judge one ballot.
 struct Judgeable {
-    round: Round,
+    round: KnownRound,
     ballot: Ballot,
     to: OpenBox,
     minted: Option<Cookie<'static>>,
@@ -54,7 +54,7 @@ struct Judgeable {
 
 /// A ballot that is in order, whoever's it is.
 struct InOrder {
-    round: Round,
+    round: KnownRound,
     id: Option<BallotId>,
     choice: Choice,
 }
@@ -193,9 +193,9 @@ fn browser(vote: &Vote, request: &HttpRequest) -> Result<(Identity, Option<Cooki
     }
 }
 
-fn find_round(vote: &Vote, id: &RoundId) -> Result<Round, Problem> {
+fn find_round(vote: &Vote, id: &RoundId) -> Result<KnownRound, Problem> {
     match vote.round(id) {
-        Some(newest) => Ok(newest.message.round.clone()),
+        Some(round) => Ok(round),
         None if vote.rounds.is_caught_up() => Err(Problem::no_such_round()),
         None => Err(not_ready()),
     }

@@ -1,7 +1,11 @@
 //! A ballot as it is sent, in JSON or as a form.
 
+use std::fmt;
+
 use ::web::{Body, FieldError, FormFields, Problem, field_error, parse_json};
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// What a ballot looks like, for whoever sends something else.
 const EXAMPLE: &str = "{\"round\": \"demo\", \"choice\": [\"cats\"]}";
@@ -40,11 +44,31 @@ struct Json {
 }
 
 /// A choice may be sent as a list or, of one, without the brackets.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "the id of an option, or a list of them")]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
+struct OneOrMany(Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Options)
+    }
+}
+
+/// Reads a choice in one go; an enum of both forms would have to keep a copy of it to try the one and the other.
+struct Options;
+
+impl<'de> Visitor<'de> for Options {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the id of an option, or a list of them")
+    }
+
+    fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany(vec![one.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<OneOrMany, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(many)).map(OneOrMany)
+    }
 }
 
 impl Sent {
@@ -63,7 +87,7 @@ impl Sent {
         let mut errors = Vec::new();
         let round = either(ROUNDS, [json.round, json.round_id], &mut errors).unwrap_or_default();
         let choice = either(CHOICES, [json.choice, json.option], &mut errors);
-        let choice = choice.map(OneOrMany::into_list).unwrap_or_default();
+        let choice = choice.map(|OneOrMany(options)| options).unwrap_or_default();
         if !errors.is_empty() {
             return Err(Problem::invalid(errors));
         }
@@ -88,15 +112,6 @@ impl Sent {
     /// Whether it is a form.
     pub fn is_form(&self) -> bool {
         self.csrf.is_some()
-    }
-}
-
-impl OneOrMany {
-    fn into_list(self) -> Vec<String> {
-        match self {
-            Self::One(one) => vec![one],
-            Self::Many(many) => many,
-        }
     }
 }
 
