@@ -27,6 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How much is read at once: ten thousand watchers have so much each.
 const ROOM: usize = 2_048;
 
+/// How much of a line is looked at.
+const LINE: usize = 32;
+
 /// What one watcher has seen: ids of events, in order, and when they came.
 type Seen = Vec<(u64, Instant)>;
 
@@ -136,17 +139,15 @@ struct Lines {
 
 impl Lines {
     fn read(&mut self, piece: &[u8], mut id: impl FnMut(u64)) {
-        for byte in piece {
-            match byte {
-                b'\n' => {
-                    if let Some(number) = id_of(&self.line) {
-                        id(number);
-                    }
-                    self.line.clear();
+        let mut parts = piece.split(|byte| *byte == b'\n').peekable();
+        while let Some(part) = parts.next() {
+            // Longer lines hold no id.
+            self.line.extend(part.iter().take(LINE - self.line.len()));
+            if parts.peek().is_some() {
+                if let Some(number) = id_of(&self.line) {
+                    id(number);
                 }
-                // Longer lines hold no id.
-                _ if self.line.len() < 32 => self.line.push(*byte),
-                _ => {}
+                self.line.clear();
             }
         }
     }

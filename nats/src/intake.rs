@@ -9,6 +9,7 @@
 //! | [`Fault::Refuse`] | told to the DEAD stream, never delivered again |
 //! | the actor is gone | delivered again, to whoever reads next |
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use actix::dev::RecipientRequest;
@@ -31,6 +32,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1
 /// what lies behind a full one: what each run costs, a transaction and an announcement, is paid for many messages
 /// together while they come in quickly.
 pub const RUN_EVERY: Duration = Duration::from_millis(20);
+
+/// How many runs are decoded at once, while there is more to read than the actor has handled.
+const DECODING: usize = 2;
 
 /// Why a message was not handled. One question decides: could this very message succeed later?
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -210,19 +214,22 @@ impl Intake {
         }
         let consumer = self.bus.durable_at(&self.durable, last + 1).await?;
         let mut reader = Reader::open(&consumer).await?;
-        // While the actor works on a run, the next is decoded and the one behind it read.
-        let (mut decoding, mut in_hand) = (None, None);
+        // While the actor works on a run, the next ones are decoded and those behind them read.
+        let (mut decoding, mut in_hand) = (VecDeque::new(), None);
         while let Some(batch) = self.stop.run_until_cancelled(reader.next()).await {
             let batch = batch?;
             let Some(newest) = batch.last() else { continue };
-            let (began, behind) = (Instant::now(), newest.behind);
-            let next = newest.letter.sequence + 1;
-            let before = decoding.replace(self.bus.spawn(async move { decode::<M>(batch, last) }));
-            last = next - 1;
-            self.hand_over_run(before, &mut in_hand, to).await?;
+            let (began, behind, after) = (Instant::now(), newest.behind, last);
+            last = newest.letter.sequence;
+            decoding.push_back(self.bus.spawn(async move { decode::<M>(batch, after) }));
+            let may_wait = if behind == 0 { 0 } else { DECODING };
+            while decoding.len() > may_wait
+                && let Some(oldest) = decoding.pop_front()
+            {
+                self.hand_over_run(oldest, &mut in_hand, to).await?;
+            }
             pause.reset();
             if behind == 0 {
-                self.hand_over_run(decoding.take(), &mut in_hand, to).await?;
                 self.finish(in_hand.take()).await?;
                 let _ = tokio::time::timeout_at(began + RUN_EVERY, self.stop.cancelled()).await;
             }
@@ -233,14 +240,13 @@ impl Intake {
     /// Hands a decoded run to the actor, once it has done the one before.
     async fn hand_over_run<M>(
         &self,
-        decoding: Option<JoinHandle<Result<Decoded<M>, Interrupted>>>,
+        decoding: JoinHandle<Result<Decoded<M>, Interrupted>>,
         in_hand: &mut Option<InHand<M>>,
         to: &Recipient<Run<M>>,
     ) -> Result<(), Interrupted>
     where
         M: Heard + Send + 'static,
     {
-        let Some(decoding) = decoding else { return Ok(()) };
         let decoded =
             decoding.await.map_err(|cause| Interrupted::Later(format!("failed to decode: {cause}")))?;
         let Decoded { messages, unreadable, newest } = decoded?;
