@@ -112,15 +112,18 @@ async fn watch(mut stream: TcpStream, begin: Vec<u8>, last: watch::Receiver<Opti
             }
             // Only once somebody waits for the end.
             () = sleep(LOOK_EVERY), if awaited.is_some() => waited += LOOK_EVERY,
-            () = &mut told, if awaited.is_none() => {}
+            () = &mut told, if awaited.is_none() => {
+                if last.borrow().is_none() {
+                    break;
+                }
+            }
         }
     }
     seen
 }
 
-/// Returns when the last ballot is known.
+/// Returns when the last ballot is known, or nobody will say any more which it is.
 async fn told(mut last: watch::Receiver<Option<u64>>) {
-    // It fails only when nobody waits any more.
     let _ = last.wait_for(Option::is_some).await;
 }
 
