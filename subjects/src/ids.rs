@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
@@ -24,18 +23,6 @@ pub enum MalformedId {
     #[error("must be {0} lower-case hexadecimal digits")]
     Hex(usize),
 }
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-/// The value of each lower-case hexadecimal digit; 255 for everything else.
-const VALUES: [u8; 256] = {
-    let mut values = [255; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[DIGITS[value as usize] as usize] = value;
-        value += 1;
-    }
-    values
-};
 
 fn check_slug(text: &str) -> Result<(), MalformedId> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -225,126 +212,6 @@ random_id! {
     SessionId
 }
 
-/// A ballot's voter: the first 128 bits of HMAC-SHA256(the round's voter key, identity). Written as 32
-/// hexadecimal digits. Says nothing about the person to whoever does not hold the key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Voter([u8; 16]);
-
-impl Voter {
-    /// The voter of these 128 bits.
-    pub const fn from_bytes(bits: [u8; 16]) -> Self {
-        Self(bits)
-    }
-
-    /// The 128 bits.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Voter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(hex(&self.0, &mut [0; 32]))
-    }
-}
-
-impl fmt::Debug for Voter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Voter(…)")
-    }
-}
-
-impl FromStr for Voter {
-    type Err = MalformedId;
-    fn from_str(text: &str) -> Result<Self, MalformedId> {
-        parse_hex(text).map(Self)
-    }
-}
-
-impl Serialize for Voter {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(hex(&self.0, &mut [0; 32]))
-    }
-}
-
-/// Without a copy of the text: a log holds a voter for every ballot.
-impl<'de> Deserialize<'de> for Voter {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Digits;
-
-        impl Visitor<'_> for Digits {
-            type Value = Voter;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}", MalformedId::Hex(32))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Voter, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-
-        from.deserialize_str(Digits)
-    }
-}
-
-/// The secret of one round that ties identities to voters. Never shown by `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct VoterKey([u8; 32]);
-
-impl VoterKey {
-    /// The key of these 256 random bits.
-    pub const fn from_bytes(bits: [u8; 32]) -> Self {
-        Self(bits)
-    }
-
-    /// The 256 bits, for keying an HMAC.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for VoterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VoterKey(…)")
-    }
-}
-
-impl TryFrom<String> for VoterKey {
-    type Error = MalformedId;
-    fn try_from(text: String) -> Result<Self, MalformedId> {
-        parse_hex::<32>(&text).map(Self)
-    }
-}
-
-impl From<VoterKey> for String {
-    fn from(key: VoterKey) -> String {
-        key.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
-    let mut bytes = [0; N];
-    let mut worst = 0;
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let [high, low] = [VALUES[usize::from(digits[0])], VALUES[usize::from(digits[1])]];
-        worst |= high | low;
-        *byte = high << 4 | low;
-    }
-    let is_hex = text.len() == 2 * N && worst < 16;
-    is_hex.then_some(bytes).ok_or(MalformedId::Hex(2 * N))
-}
-
-/// The lower-case hexadecimal digits of `bytes`, written into `room`, which has two places for each.
-fn hex<'a>(bytes: &[u8], room: &'a mut [u8]) -> &'a str {
-    for (byte, digits) in bytes.iter().zip(room.chunks_exact_mut(2)) {
-        digits[0] = DIGITS[usize::from(byte >> 4)];
-        digits[1] = DIGITS[usize::from(byte & 15)];
-    }
-    std::str::from_utf8(room).expect("digits are text")
-}
-
 /// Names one message on the bus (`Nats-Msg-Id`): saying it twice stores it once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageId(String);
@@ -407,23 +274,5 @@ mod tests {
         assert!(long.with_suffix("k3x").unwrap().as_str().ends_with("xxx-k3x"));
         assert!(long.with_suffix("K").is_err());
         assert!(long.with_suffix(&"x".repeat(SLUG_MAX)).is_err());
-    }
-
-    #[test]
-    fn a_voter_is_thirty_two_hexadecimal_digits() {
-        let voter = Voter::from_bytes([0x0a; 16]);
-        let json = serde_json::to_string(&voter).unwrap();
-        assert_eq!(json, format!("\"{}\"", "0a".repeat(16)));
-        assert_eq!(serde_json::from_str::<Voter>(&json).unwrap(), voter);
-        for wrong in ["0A".repeat(16), "0a".repeat(15), "0a".repeat(17), "+1".repeat(16), "é".repeat(16)] {
-            assert_eq!(wrong.parse::<Voter>(), Err(MalformedId::Hex(32)));
-            assert!(serde_json::from_value::<Voter>(wrong.into()).is_err());
-        }
-    }
-
-    #[test]
-    fn a_key_and_a_voter_are_not_shown_by_debug() {
-        assert_eq!(format!("{:?}", VoterKey::from_bytes([7; 32])), "VoterKey(…)");
-        assert_eq!(format!("{:?}", Voter::from_bytes([7; 16])), "Voter(…)");
     }
 }

@@ -1,6 +1,6 @@
 //! The words: every message, every subject, every stream and every identifier. Data only.
 //!
-//! - [`ids`], [`picture`] identifiers, impossible to hold in a wrong form
+//! - [`ids`], [`picture`], [`voter`] identifiers, impossible to hold in a wrong form
 //! - [`email`] addresses of people, and which of them may vote
 //! - [`login`], [`session`], [`round`], [`ballot`], [`tally`], [`dead`] one file for each kind of message
 //! - [`stream`] where messages are kept, and who reads them under which durable name
@@ -14,6 +14,7 @@ pub mod dead;
 pub mod email;
 #[cfg(test)]
 mod golden;
+mod hex;
 pub mod ids;
 pub mod login;
 pub mod message;
@@ -23,12 +24,13 @@ pub mod session;
 pub mod stream;
 pub mod tally;
 mod timestamp;
+pub mod voter;
 
 pub use ballot::{BallotsCast, CastBallot, Choice, Place, Replaced, RoundSealed, VoteMessage};
 pub use bucket::Bucket;
 pub use dead::MessageBuried;
 pub use email::{Email, EmailRule, MalformedEmail};
-pub use ids::{BallotId, MalformedId, MessageId, OptionId, RoundId, SessionId, UserId, Voter, VoterKey};
+pub use ids::{BallotId, MalformedId, MessageId, OptionId, RoundId, SessionId, UserId};
 pub use login::{
     LoginChanged, LoginMessage, LoginProved, LoginRefused, LoginRegistered, LoginSecured, Origin, Person,
     Role,
@@ -42,3 +44,4 @@ pub use session::{SessionEnded, SessionMessage, SessionOpened, WhyEnded};
 pub use stream::{Durable, Retention, Stream};
 pub use tally::{Ledger, TallyCounted};
 pub use timestamp::{MalformedTimestamp, Timestamp};
+pub use voter::{Voter, VoterKey};

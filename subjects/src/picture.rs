@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::MalformedId;
-use crate::ids::parse_hex;
+use crate::hex::{hex, parse_hex};
 
 /// Names a picture: the SHA-256 of its bytes as they are kept. Written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -29,7 +29,7 @@ impl PictureId {
 
     /// The first eight digits: enough to tell one picture of an option from the next in an address.
     pub fn short(&self) -> String {
-        self.0[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0[..4], &mut [0; 8]).to_owned()
     }
 }
 
@@ -49,10 +49,7 @@ impl TryFrom<String> for PictureId {
 
 impl fmt::Display for PictureId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(hex(&self.0, &mut [0; 64]))
     }
 }
 
