@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message,
+    Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message,
     MessageResult, WrapFuture,
 };
 use metrics::{Gauge, counter, gauge, histogram};
@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::Given;
+use crate::open_box::OpenBox;
 use crate::pace::Pace;
-use crate::queue::{Accepted, NotAccepted, Outcome, Queue, Waiting, count};
-use crate::rules::{Ballot, Draft, Fold, Standing, Verdict};
+use crate::queue::{Accepted, Outcome, Queue, Waiting};
+use crate::rules::{Draft, Fold, Standing, Verdict};
 use crate::store::{Appended, Log, Logged, Read};
 use crate::under_way::UnderWay;
 
@@ -60,22 +61,12 @@ pub struct Observed {
 /// Ballots wait in the queue of a box that had nothing to do.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-struct Look;
+pub(crate) struct Look;
 
 /// What was read from the log.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct TakeIn(Read);
-
-/// The way into an open box. Cheap to clone: every ballot takes one.
-#[derive(Clone)]
-pub struct OpenBox(Arc<Way>);
-
-struct Way {
-    log: Log,
-    queue: Queue,
-    address: Addr<BallotBox>,
-}
 
 /// The box of one open round.
 pub struct BallotBox {
@@ -95,41 +86,13 @@ pub struct BallotBox {
     is_pausing: bool,
 }
 
-impl OpenBox {
-    /// Casts a ballot. The answer comes when its block is in the log.
-    ///
-    /// # Errors
-    /// [`NotAccepted`].
-    pub async fn cast(&self, ballot: Ballot) -> Result<Accepted, NotAccepted> {
-        if !self.0.log.is_there() {
-            count(Outcome::LogAway);
-            return Err(NotAccepted::LogAway);
-        }
-        let call = || {
-            // A box that does not take it any more has closed its queue, or will when it has stopped.
-            let _ = self.0.address.try_send(Look);
-        };
-        self.0.queue.cast(ballot, call).await
-    }
-
-    /// The ballot that counts for a voter.
-    pub async fn find(&self, voter: Voter) -> Option<Standing> {
-        self.0.address.send(FindBallot(voter)).await.ok().flatten()
-    }
-
-    /// How the box is; `None` when it has stopped.
-    pub async fn observe(&self) -> Option<Observed> {
-        self.0.address.send(Observe).await.ok()
-    }
-}
-
 impl BallotBox {
     /// Opens the box of a round, on `arbiter`.
     pub(crate) fn open(log: Log, round: &Round, given: &Given, arbiter: &ArbiterHandle) -> OpenBox {
         let queue = Queue::new(given.waiting_max);
         let opened = Self::new(log.clone(), queue.clone(), round, given);
         let address = Self::start_in_arbiter(arbiter, move |_| opened);
-        OpenBox(Arc::new(Way { log, queue, address }))
+        OpenBox::new(log, queue, address)
     }
 
     fn new(log: Log, queue: Queue, round: &Round, given: &Given) -> Self {
@@ -189,11 +152,20 @@ impl BallotBox {
         histogram!("urna_vote_block_ballots").record(ballots.len() as f64);
         let block = Arc::new(BallotsCast { at: self.clock.now(), round: self.log.round().clone(), ballots });
         let (id, expected) = (MessageId::random(), self.fold.sequence());
-        let under_way = UnderWay::new(id.clone(), Arc::clone(&block), expected, waiting);
-        self.under_way = Some(under_way);
-        let log = self.log.clone();
-        let appended = async move { (log.append(&id, block, expected).await, id) }.into_actor(self);
-        context.spawn(appended.map(|(outcome, id), this, context| this.settle(&id, &outcome, context)));
+        self.under_way = Some(UnderWay::new(id.clone(), Arc::clone(&block), expected, waiting));
+        let (log, name) = (self.log.clone(), id.clone());
+        self.settle_after(id, async move { log.append(&name, block, expected).await }, context);
+    }
+
+    /// Settles the block of this name by what comes of asking the log.
+    fn settle_after(
+        &self,
+        id: MessageId,
+        asking: impl Future<Output = Appended> + 'static,
+        context: &mut Context<Self>,
+    ) {
+        let asking = asking.into_actor(self);
+        context.spawn(asking.map(move |outcome, this, context| this.settle(&id, &outcome, context)));
     }
 
     /// Judges waiting ballots in order, until the block is full. What needs no block is answered at once.
@@ -269,9 +241,8 @@ impl BallotBox {
             let Some(refused) = this.under_way.as_ref().filter(|under_way| under_way.id == id) else {
                 return;
             };
-            let (log, sequence) = (this.log.clone(), refused.expected + 1);
-            let looked = async move { (log.look_for(&id, sequence).await, id) }.into_actor(this);
-            context.spawn(looked.map(|(outcome, id), this, context| this.settle(&id, &outcome, context)));
+            let (log, name, sequence) = (this.log.clone(), id.clone(), refused.expected + 1);
+            this.settle_after(id, async move { log.look_for(&name, sequence).await }, context);
         });
     }
 

@@ -11,6 +11,7 @@
 //! Promise: a ballot sent again gets the answer of the first time.
 
 mod ballot_box;
+mod open_box;
 mod pace;
 mod page;
 mod queue;
@@ -30,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use web::{Check, Edge};
 
-pub use ballot_box::{BallotBox, Observed, OpenBox};
+pub use ballot_box::{BallotBox, Observed};
+pub use open_box::OpenBox;
 pub use pace::{CROWD, CROWD_EVERY};
 pub use page::operations;
 pub use queue::{Accepted, NotAccepted};
