@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
+use crate::block;
 use crate::message::{Heard, Said, Unreadable, from_json};
 use crate::{BallotId, OptionId, RoundId, Timestamp, Voter};
 
@@ -47,10 +49,11 @@ pub struct Replaced {
     pub choice: Choice,
 }
 
-/// The options of one ballot: one for plurality, one or several for approval, in the round's order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The options of one ballot: one for plurality, one or several for approval, in the round's order. A single one lies in
+/// place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Choice(pub Vec<OptionId>);
+pub struct Choice(pub SmallVec<[OptionId; 1]>);
 
 /// `vote.<round>.sealed`: the last message of a round's log. Nothing follows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +143,7 @@ impl Heard for VoteMessage {
         let round = tokens.next().unwrap_or_default();
         let (said_of, message) = match tokens.next() {
             Some("cast") => {
-                let block: BallotsCast = from_json(payload)?;
+                let block = block::as_written(payload).map_or_else(|| from_json(payload), Ok)?;
                 if block.ballots.is_empty() || block.ballots.len() > BLOCK_MAX {
                     return Err(Unreadable::because(format!("a block of {} ballots", block.ballots.len())));
                 }

@@ -16,15 +16,17 @@ const VALUES: [u8; 256] = {
 
 /// The bytes of exactly `2 * N` lower-case digits.
 pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
-    let mut bytes = [0; N];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let pairs: Option<&[[u8; 2]; N]> = pairs.try_into().ok().filter(|_| rest.is_empty());
     let mut worst = 0;
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let [high, low] = [VALUES[usize::from(digits[0])], VALUES[usize::from(digits[1])]];
-        worst |= high | low;
-        *byte = high << 4 | low;
-    }
-    let is_hex = text.len() == 2 * N && worst < 16;
-    is_hex.then_some(bytes).ok_or(MalformedId::Hex(2 * N))
+    let bytes = pairs.map(|pairs| {
+        pairs.map(|digits| {
+            let [high, low] = digits.map(|digit| VALUES[usize::from(digit)]);
+            worst |= high | low;
+            high << 4 | low
+        })
+    });
+    bytes.filter(|_| worst < 16).ok_or(MalformedId::Hex(2 * N))
 }
 
 /// The lower-case hexadecimal digits of `bytes`, written into `room`, which has two places for each.

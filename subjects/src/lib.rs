@@ -9,6 +9,7 @@
 //! Payloads are JSON. What was once said can always be heard: `golden/` holds one file per message.
 
 pub mod ballot;
+mod block;
 pub mod bucket;
 pub mod dead;
 pub mod email;

@@ -69,7 +69,7 @@ mod tests {
     use subjects::{BallotId, BallotsCast, CastBallot, Replaced, RoundId, Timestamp, Unreadable, Voter};
 
     fn choice(option: &str) -> Choice {
-        Choice(vec![OptionId::parse(option).unwrap()])
+        Choice([OptionId::parse(option).unwrap()].into())
     }
 
     fn block(sequence: u64, ballots: &[(&str, Option<&str>)]) -> InOrder<VoteMessage> {

@@ -36,7 +36,7 @@ fn voter(number: usize) -> Voter {
 /// What the voter with this number chooses.
 fn choice(number: usize) -> Choice {
     let option = ["cats", "dogs", "birds"][number % 3];
-    Choice(vec![OptionId::parse(option).expect("a name")])
+    Choice([OptionId::parse(option).expect("a name")].into())
 }
 
 /// The block of so many voters that begins with this one.

@@ -79,7 +79,7 @@ pub fn choose(round: &Round, named: &[String]) -> Result<Choice, InvalidChoice> 
         Method::Plurality => match named {
             [one] => {
                 let option = option_named(round, one).ok_or(InvalidChoice::NoSuchOption(None))?;
-                Ok(Choice(vec![option]))
+                Ok(Choice([option].into()))
             }
             _ => Err(InvalidChoice::NotOne),
         },
@@ -107,7 +107,7 @@ fn approve(round: &Round, named: &[String]) -> Result<Choice, InvalidChoice> {
         chosen.push(option);
     }
     chosen.sort_by_key(|chosen| round.options.iter().position(|option| option.id == *chosen));
-    Ok(Choice(chosen))
+    Ok(Choice(chosen.into()))
 }
 
 /// How many options a ballot may name at the most.

@@ -4,7 +4,7 @@ use super::*;
 use subjects::{OptionId, RoundId, RoundSealed, Timestamp};
 
 fn ballot(id: Option<BallotId>, voter: u8, choice: &str) -> Ballot {
-    let choice = Choice(vec![OptionId::parse(choice).unwrap()]);
+    let choice = Choice([OptionId::parse(choice).unwrap()].into());
     Ballot { id, voter: Voter::from_bytes([voter; 16]), choice }
 }
 
@@ -134,7 +134,7 @@ fn a_block_has_room_for_a_thousand_ballots_and_for_half_a_mebibyte() {
     let fold = Fold::default();
     let mut draft = Draft::default();
     let voter = |number: u32| Voter::from_bytes(u128::from(number).to_be_bytes());
-    let long = Choice(vec![OptionId::parse(&"x".repeat(64)).unwrap(); 100]);
+    let long = Choice(vec![OptionId::parse(&"x".repeat(64)).unwrap(); 100].into());
     let mut room = 0;
     let ballot = |number, choice: &Choice| Ballot { id: None, voter: voter(number), choice: choice.clone() };
     while fold.judge(&mut draft, &ballot(room, &long), true) != Verdict::NoRoom {
@@ -143,7 +143,7 @@ fn a_block_has_room_for_a_thousand_ballots_and_for_half_a_mebibyte() {
     assert_eq!(room, 75);
 
     let mut draft = Draft::default();
-    let short = Choice(vec![OptionId::parse("cats").unwrap()]);
+    let short = Choice([OptionId::parse("cats").unwrap()].into());
     let verdicts: Vec<_> =
         (0..1_001).map(|number| fold.judge(&mut draft, &ballot(number, &short), true)).collect();
     assert!(matches!(verdicts[999], Verdict::InBlock(_, 999)));
