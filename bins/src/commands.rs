@@ -68,7 +68,7 @@ fn scale(settings: &Settings, args: &scale::Args) -> anyhow::Result<ExitCode> {
         waiting_max: number(settings.waiting_max),
         come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),
         run_every: nats::intake::RUN_EVERY,
-        run_max: nats::BATCH_MAX,
+        run_max: nats::RUN_MAX,
         event_every: result::EVENT_EVERY,
     };
     print!("{}", scale::answer(args, &constants)?);

@@ -154,6 +154,14 @@ impl Bus {
         self.tasks.spawn_on(task, &self.runtime)
     }
 
+    /// Runs work that keeps a core busy, on a thread that nobody else waits for.
+    pub(crate) fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tasks.spawn_blocking_on(work, &self.runtime)
+    }
+
     /// Waits until every task that was begun with [`Bus::spawn`] has ended.
     pub async fn finished(&self) {
         self.tasks.close();

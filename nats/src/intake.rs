@@ -216,12 +216,12 @@ impl Intake {
         let mut reader = Reader::open(&consumer).await?;
         // While the actor works on a run, the next ones are decoded and those behind them read.
         let (mut decoding, mut in_hand) = (VecDeque::new(), None);
-        while let Some(batch) = self.stop.run_until_cancelled(reader.next()).await {
+        while let Some(batch) = self.stop.run_until_cancelled(reader.next_run(RUN_EVERY)).await {
             let batch = batch?;
             let Some(newest) = batch.last() else { continue };
             let (began, behind, after) = (Instant::now(), newest.behind, last);
             last = newest.letter.sequence;
-            decoding.push_back(self.bus.spawn(async move { decode::<M>(batch, after) }));
+            decoding.push_back(self.bus.compute(move || decode::<M>(batch, after)));
             let may_wait = if behind == 0 { 0 } else { DECODING };
             while decoding.len() > may_wait
                 && let Some(oldest) = decoding.pop_front()

@@ -24,5 +24,5 @@ pub use clock::Clock;
 pub use follow::{Follower, StartAt};
 pub use latest::{Latest, Newest, Renewed};
 pub use objects::Object;
-pub use reader::{BATCH_MAX, Batch, Letter};
+pub use reader::{Batch, Letter, RUN_MAX};
 pub use trace::TraceContext;

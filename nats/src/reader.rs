@@ -9,11 +9,17 @@ use async_nats::{header, jetstream};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use subjects::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{TraceContext, Unavailable, trace};
 
 /// How many messages are handled at one go.
-pub const BATCH_MAX: usize = 500;
+const BATCH_MAX: usize = 500;
+/// How many messages are in a run at the most.
+pub const RUN_MAX: usize = 2_000;
+/// A run is full, too, when its messages are so many bytes together: at first few, so that work begins soon, then twice as
+/// many from run to run while there is more to be read. A million ballots of a crowd are some thirty runs.
+const RUN_BYTES: [usize; 2] = [256 * 1024, 4 * 1024 * 1024];
 /// How many bytes of messages wait in this process at the most, before they are handled.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
 /// How long one request for messages stays with the server.
@@ -58,42 +64,64 @@ pub(crate) struct Delivered {
 }
 
 /// Takes what a pull consumer offers, in batches of what is ready: a lone message is never kept waiting.
-pub(crate) struct Reader(pull::Stream);
+pub(crate) struct Reader {
+    messages: pull::Stream,
+    /// At how many bytes the next run is full.
+    run_bytes: usize,
+}
 
 impl Reader {
     pub async fn open(consumer: &Consumer<pull::Config>) -> Result<Self, Unavailable> {
         let messages = consumer
             .stream()
-            .max_messages_per_batch(BATCH_MAX * 4)
+            .max_messages_per_batch(RUN_MAX)
             .max_bytes_per_batch(AHEAD_BYTES)
             .expires(PULL_FOR)
             .heartbeat(HEARTBEAT)
             .messages()
             .await;
-        messages.map(Self).map_err(|cause| Unavailable::new("ask for messages", cause))
+        let messages = messages.map_err(|cause| Unavailable::new("ask for messages", cause))?;
+        Ok(Self { messages, run_bytes: RUN_BYTES[0] })
     }
 
     /// Waits for one message and takes all that are ready behind it.
     pub async fn next(&mut self) -> Result<Vec<Delivered>, Unavailable> {
-        let mut taken = Vec::new();
-        let mut next = self.0.next().await;
-        loop {
-            let message = match next {
-                Some(Ok(message)) => message,
-                Some(Err(_)) | None if !taken.is_empty() => break,
-                Some(Err(cause)) => return Err(Unavailable::new("take messages", cause)),
-                None => return Err(Unavailable::new("take messages", "the subscription ended")),
-            };
-            taken.push(Delivered::of(message)?);
-            if taken.len() == BATCH_MAX {
-                break;
-            }
-            match self.0.next().now_or_never() {
-                Some(ready) => next = ready,
-                None => break,
-            }
+        let mut taken = vec![self.one().await?];
+        while taken.len() < BATCH_MAX
+            && let Some(Ok(delivered)) = self.one().now_or_never()
+        {
+            taken.push(delivered);
         }
         Ok(taken)
+    }
+
+    /// The same, and waits for those that lie behind it in the stream, too, until the run is full, or for so long. They
+    /// are on their way: what is paid for each run is paid for many messages while there is much to be read.
+    pub async fn next_run(&mut self, patience: Duration) -> Result<Vec<Delivered>, Unavailable> {
+        let first = self.one().await?;
+        let until = Instant::now() + patience;
+        let (mut bytes, mut behind) = (first.letter.payload.len(), first.behind);
+        let mut taken = vec![first];
+        while taken.len() < RUN_MAX && bytes < self.run_bytes {
+            let next = match self.one().now_or_never() {
+                None if behind > 0 => timeout_at(until, self.one()).await.ok(),
+                ready => ready,
+            };
+            let Some(Ok(delivered)) = next else { break };
+            bytes += delivered.letter.payload.len();
+            behind = delivered.behind;
+            taken.push(delivered);
+        }
+        self.run_bytes = if behind > 0 { (self.run_bytes * 2).min(RUN_BYTES[1]) } else { RUN_BYTES[0] };
+        Ok(taken)
+    }
+
+    async fn one(&mut self) -> Result<Delivered, Unavailable> {
+        match self.messages.next().await {
+            Some(Ok(message)) => Delivered::of(message),
+            Some(Err(cause)) => Err(Unavailable::new("take messages", cause)),
+            None => Err(Unavailable::new("take messages", "the subscription ended")),
+        }
     }
 }
 

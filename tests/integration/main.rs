@@ -4,4 +4,5 @@ mod clocks;
 mod fold;
 mod pictures;
 mod rooms;
+mod runs;
 mod scoreboard;

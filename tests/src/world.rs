@@ -233,7 +233,7 @@ impl World {
         self.folder.path()
     }
 
-    /// The end of a scenario whose log was made to contradict itself: no recount can agree.
+    /// The end of a scenario whose log was made to contradict itself, or was counted by nobody: no recount can agree.
     pub fn abandon(mut self) {
         self.is_closed = true;
     }

@@ -35,6 +35,8 @@ use crate::store::{Locks, Store, StoreError};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
+/// How often counts are announced while there is more to be counted. Nobody is shown more.
+const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
 
 /// What the tally is given.
 #[derive(Clone, Debug)]
@@ -72,6 +74,8 @@ pub struct Count {
     head: u64,
     /// The sequence in TALLIES of the newest announcement.
     announced: u64,
+    /// When that was.
+    announced_at: Instant,
 }
 
 /// Begins to count every round that no other tally counts, with actors on `arbiter`.
@@ -181,6 +185,7 @@ impl Tally {
             scoreboard: Scoreboard::default(),
             head: 0,
             announced: 0,
+            announced_at: Instant::now(),
         };
         let address: Addr<Count> = Count::start_in_arbiter(&self.arbiter, move |_| actor);
         let stop = self.given.stop.child_token();
@@ -273,7 +278,8 @@ impl Count {
         Ok(self.scoreboard.sequence)
     }
 
-    /// Counts a run of messages: commits, then tells.
+    /// Counts a run of messages: commits, then tells, unless there is more to be counted and it has told just now. What
+    /// is not told because of a fault is told by [`Count::resume`].
     async fn count(mut self, run: Run<VoteMessage>) -> (Self, Result<(), Fault>) {
         let reply = self.try_count(run).await;
         (self, reply)
@@ -293,8 +299,12 @@ impl Count {
         self.scoreboard = after;
         self.show_ledger();
         let Some(last) = run.messages.last() else { return Ok(()) };
+        let may_wait = run.behind > 0 && self.announced_at.elapsed() < ANNOUNCE_EVERY;
         if let Some(stored_at) = last.stored_at {
             histogram!("urna_tally_lag_seconds").record(self.clock.now().since(stored_at));
+        }
+        if may_wait {
+            return Ok(());
         }
         let trace = last.trace.map_or_else(TraceContext::start, TraceContext::next);
         self.announce(self.announcement(), trace).await
@@ -319,6 +329,7 @@ impl Count {
         let expected = Expect::LastOfSubject(self.announced);
         let told = self.bus.say(&announcement, &MessageId::random(), expected, trace).await;
         debug!(trace.id = trace.trace_id(), round.id = %self.round, announcement.sequence, ?told, "counted");
+        self.announced_at = Instant::now();
         self.announced =
             told.map_err(|fault| Fault::Retry(format!("failed to announce the counts: {fault}")))?;
         Ok(())
