@@ -29,11 +29,11 @@ use tracing::debug;
 use web::{Check, Edge};
 
 pub use page::operations;
+pub use rules::beat::EVENT_EVERY;
 
+use crate::rules::beat::Beat;
 use crate::rules::{Shown, View};
 
-/// The shortest time between two events of one round. The first is sent at once.
-pub const EVENT_EVERY: Duration = Duration::from_millis(100);
 /// How often the end of a watched round's log is compared with its counts.
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
 /// How long the counts may stand still behind the log before watchers are told that counting waits.
@@ -82,7 +82,7 @@ struct Board {
     show: watch::Sender<Shown>,
     /// Changes only when the round does: many wait for no more than that, and counts must not wake them.
     stage: watch::Sender<()>,
-    shown_at: Instant,
+    beat: Beat,
     /// A newer view waits for its moment.
     is_due: bool,
     looked_at: Instant,
@@ -160,7 +160,7 @@ impl Results {
         if !board.is_news(&view) || board.is_due {
             return;
         }
-        match EVENT_EVERY.checked_sub(board.shown_at.elapsed()) {
+        match board.beat.wait(Instant::now()) {
             None => board.show(view, round),
             Some(moment) => {
                 board.is_due = true;
@@ -235,7 +235,7 @@ impl Board {
         Self {
             show,
             stage,
-            shown_at: now,
+            beat: Beat::new(now),
             is_due: false,
             looked_at: now,
             counting: Counting::Current,
@@ -264,11 +264,11 @@ impl Board {
         let is_told_anew = view.sequence == before.view.sequence;
         let shown = View { counting, ..view }.shown(round);
         let is_other_stage = shown.stage != before.stage;
+        self.beat.told(Instant::now());
         self.show.send_replace(Shown { is_told_anew, ..shown });
         if is_other_stage {
             self.stage.send_replace(());
         }
-        self.shown_at = Instant::now();
         counter!("urna_result_updates_total").increment(1);
     }
 

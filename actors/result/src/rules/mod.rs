@@ -1,8 +1,10 @@
 //! What watchers see. Pure: a round and its newest counts in, lines and percentages out.
 //!
+//! - [`beat`] when they are told
 //! - [`sight`] who sees it, and when
 //! - [`table`] the same as CSV
 
+pub mod beat;
 pub mod sight;
 pub mod table;
 
