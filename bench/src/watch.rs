@@ -3,13 +3,18 @@
 //! A ballot's answer says at which sequence of the log it lies. It is shown by the first event whose id is not
 //! smaller.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::io::BufRead;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use tokio::io::AsyncReadExt;
+use anyhow::{Context as _, ensure};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -24,20 +29,20 @@ const OPENING: usize = 64;
 const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// The pause between two looks at whether it has come.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How much is read at once: ten thousand watchers have so much each.
+/// How much is read at once.
 const ROOM: usize = 2_048;
-
 /// How much of a line is looked at.
 const LINE: usize = 32;
+/// The pause between two looks at all streams.
+const READ_EVERY: Duration = Duration::from_millis(4);
 
 /// What one watcher has seen: ids of events, in order, and when they came.
 type Seen = Vec<(u64, Instant)>;
 
 /// Open streams of events.
 pub struct Watchers {
-    tasks: JoinSet<Seen>,
-    /// Who has seen an event of this id or a later one ends.
-    last: watch::Sender<Option<u64>>,
+    seen: Vec<Arc<Mutex<Seen>>>,
+    _reader: Reader,
 }
 
 /// How the watchers fared.
@@ -54,36 +59,44 @@ impl Watchers {
     /// # Errors
     /// When one of them cannot be opened.
     pub async fn open(target: &Target, round: &str, number: usize) -> anyhow::Result<Self> {
+        let reader = Reader::start()?;
         let request: Arc<[u8]> = get(target, &format!("/rounds/{round}/events")).into();
         let few = Arc::new(Semaphore::new(OPENING));
         let mut opening = JoinSet::new();
         for _ in 0..number {
             let (target, request, few) = (target.clone(), Arc::clone(&request), Arc::clone(&few));
-            opening.spawn(async move {
+            let open = async move {
                 let _turn = few.acquire_owned().await?;
                 let opened = Connection::to(&target).await?.stream(&request).await?;
                 anyhow::Ok(opened)
-            });
+            };
+            opening.spawn_on(open, reader.handle());
         }
-        let (last, _) = watch::channel(None);
-        let mut tasks = JoinSet::new();
+        let mut all = Vec::with_capacity(number);
         while let Some(opened) = opening.join_next().await {
             let (status, stream, begin) = opened?.context("failed to open a stream of events")?;
             ensure!(status == 200, "a stream of events was answered with status {status}");
-            tasks.spawn(watch(stream, begin, last.subscribe()));
+            let seen = Arc::new(Mutex::new(Seen::new()));
+            reader.handle().spawn(watch(stream, begin, Arc::clone(&seen)));
+            all.push(seen);
         }
-        Ok(Self { tasks, last })
+        Ok(Self { seen: all, _reader: reader })
     }
 
     /// Waits until every watcher was shown the last of these ballots, and tells how long each ballot took to each.
     pub async fn end(self, cast: &[Cast]) -> Watched {
         let newest = cast.iter().map(|cast| cast.sequence).max().unwrap_or(0);
-        self.last.send_replace(Some(newest));
+        let begin = Instant::now();
+        while begin.elapsed() < SHOWN_WITHIN
+            && !self.seen.iter().all(|seen| shown_at(&held(seen), newest).is_some())
+        {
+            sleep(LOOK_EVERY).await;
+        }
         let mut watched = Watched { latencies: Latencies::default(), missed: 0 };
-        let mut tasks = self.tasks;
-        while let Some(ended) = tasks.join_next().await {
+        for seen in &self.seen {
+            let seen = held(seen);
             for cast in cast {
-                match ended.as_ref().ok().and_then(|seen| shown_at(seen, cast.sequence)) {
+                match shown_at(&seen, cast.sequence) {
                     Some(at) => watched.latencies.note(at.saturating_duration_since(cast.at)),
                     None => watched.missed += 1,
                 }
@@ -93,42 +106,58 @@ impl Watchers {
     }
 }
 
-async fn watch(mut stream: TcpStream, begin: Vec<u8>, last: watch::Receiver<Option<u64>>) -> Seen {
-    let (mut seen, mut lines, mut room) = (Vec::new(), Lines::default(), vec![0; ROOM]);
-    let told = told(last.clone());
-    tokio::pin!(told);
-    lines.read(&begin, |id| seen.push((id, Instant::now())));
-    let mut waited = Duration::ZERO;
-    while waited < SHOWN_WITHIN {
-        let awaited = *last.borrow();
-        if awaited.is_some_and(|awaited| seen.last().is_some_and(|(id, _)| *id >= awaited)) {
-            break;
-        }
-        tokio::select! {
-            read = stream.read(&mut room) => {
-                let now = Instant::now();
-                let Ok(length @ 1..) = read else { break };
-                lines.read(&room[..length], |id| seen.push((id, now)));
-            }
-            // Only once somebody waits for the end.
-            () = sleep(LOOK_EVERY), if awaited.is_some() => waited += LOOK_EVERY,
-            () = &mut told, if awaited.is_none() => {
-                if last.borrow().is_none() {
-                    break;
-                }
-            }
-        }
+/// The thread that reads all streams.
+///
+/// The watchers are on the machine that is measured, where they would not be. So they take as little of it as they can:
+/// this thread looks at all streams together and sleeps in between, so that no event has to wake it. Each is seen up to
+/// [`READ_EVERY`] late, and that counts as its sender's delay.
+struct Reader(Option<Runtime>);
+
+impl Reader {
+    fn start() -> anyhow::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .on_thread_park(|| std::thread::sleep(READ_EVERY))
+            .build();
+        Ok(Self(Some(runtime.context("failed to start a thread for watchers")?)))
     }
-    seen
+
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("it is there until it is dropped").handle()
+    }
 }
 
-/// Returns when the last ballot is known, or nobody will say any more which it is.
-async fn told(mut last: watch::Receiver<Option<u64>>) {
-    let _ = last.wait_for(Option::is_some).await;
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // It is dropped by a thread that must not wait for it.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn watch(mut stream: TcpStream, begin: Vec<u8>, seen: Arc<Mutex<Seen>>) {
+    let mut lines = Lines::default();
+    lines.read(&begin, |id| held(&seen).push((id, Instant::now())));
+    let mut read = |context: &mut Context<'_>| {
+        // All watchers read into the same place: with room of its own for each, none of it would be in the cache.
+        let mut room = [0; ROOM];
+        let mut room = ReadBuf::new(&mut room);
+        let read = ready!(Pin::new(&mut stream).poll_read(context, &mut room));
+        let now = Instant::now();
+        lines.read(room.filled(), |id| held(&seen).push((id, now)));
+        Poll::Ready(read.is_ok() && !room.filled().is_empty())
+    };
+    while poll_fn(&mut read).await {}
+}
+
+fn held(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().expect("no watcher panics")
 }
 
 /// When the ballot at this sequence was shown.
-fn shown_at(seen: &Seen, sequence: u64) -> Option<Instant> {
+fn shown_at(seen: &[(u64, Instant)], sequence: u64) -> Option<Instant> {
     let first = seen.partition_point(|(id, _)| *id < sequence);
     seen.get(first).map(|(_, at)| *at)
 }
@@ -141,12 +170,17 @@ struct Lines {
 }
 
 impl Lines {
-    fn read(&mut self, piece: &[u8], mut id: impl FnMut(u64)) {
-        let mut parts = piece.split(|byte| *byte == b'\n').peekable();
-        while let Some(part) = parts.next() {
+    fn read(&mut self, mut piece: &[u8], mut id: impl FnMut(u64)) {
+        while !piece.is_empty() {
+            let before = piece;
+            let length = piece.skip_until(b'\n').expect("bytes can be read");
+            let (part, has_end) = match before[..length].strip_suffix(b"\n") {
+                Some(part) => (part, true),
+                None => (before, false),
+            };
             // Longer lines hold no id.
             self.line.extend(part.iter().take(LINE - self.line.len()));
-            if parts.peek().is_some() {
+            if has_end {
                 if let Some(number) = id_of(&self.line) {
                     id(number);
                 }
