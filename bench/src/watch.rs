@@ -109,8 +109,8 @@ impl Watchers {
 /// The thread that reads all streams.
 ///
 /// The watchers are on the machine that is measured, where they would not be. So they take as little of it as they can:
-/// this thread looks at all streams together and sleeps in between, so that no event has to wake it. Each is seen up to
-/// [`READ_EVERY`] late, and that counts as its sender's delay.
+/// this thread looks at all streams together and sleeps in between, so that few events have to wake it. Each is seen late
+/// by up to [`READ_EVERY`] and by the time that the others take, and that counts as its sender's delay.
 struct Reader(Option<Runtime>);
 
 impl Reader {

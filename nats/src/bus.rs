@@ -162,7 +162,7 @@ impl Bus {
         self.tasks.spawn_blocking_on(work, &self.runtime)
     }
 
-    /// Waits until every task that was begun with [`Bus::spawn`] has ended.
+    /// Waits until every task that was begun here has ended.
     pub async fn finished(&self) {
         self.tasks.close();
         self.tasks.wait().await;

@@ -22,18 +22,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::reader::{Delivered, Reader};
+use crate::reader::{Delivered, Reader, Taken};
 use crate::{Bus, Clock, Expect, Letter, TraceContext, Unavailable};
 
 /// The pauses before something is tried again, doubled from the first to the last.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
-/// The shortest time between two runs for an actor that keeps its own place. The first is handed over at once, and so is
-/// what lies behind a full one: what each run costs, a transaction and an announcement, is paid for many messages
-/// together while they come in quickly.
+/// The shortest time between two runs for an actor that keeps its own place, once it has all there is. What each run
+/// costs, a transaction and an announcement, is paid for many messages together while they come in quickly.
 pub const RUN_EVERY: Duration = Duration::from_millis(20);
 
-/// How many runs are decoded at once, while there is more to read than the actor has handled.
+/// How long a run waits for messages that are on their way.
+const RUN_FILLS_WITHIN: Duration = Duration::from_millis(50);
+
+/// How many full runs are decoded while the actor handles another.
 const DECODING: usize = 2;
 
 /// Why a message was not handled. One question decides: could this very message succeed later?
@@ -216,13 +218,13 @@ impl Intake {
         let mut reader = Reader::open(&consumer).await?;
         // While the actor works on a run, the next ones are decoded and those behind them read.
         let (mut decoding, mut in_hand) = (VecDeque::new(), None);
-        while let Some(batch) = self.stop.run_until_cancelled(reader.next_run(RUN_EVERY)).await {
-            let batch = batch?;
-            let Some(newest) = batch.last() else { continue };
+        while let Some(taken) = self.stop.run_until_cancelled(reader.next_run(RUN_FILLS_WITHIN)).await {
+            let Taken { delivered, is_full } = taken?;
+            let Some(newest) = delivered.last() else { continue };
             let (began, behind, after) = (Instant::now(), newest.behind, last);
             last = newest.letter.sequence;
-            decoding.push_back(self.bus.compute(move || decode::<M>(batch, after)));
-            let may_wait = if behind == 0 { 0 } else { DECODING };
+            decoding.push_back(self.bus.compute(move || decode::<M>(delivered, after)));
+            let may_wait = if is_full && behind > 0 { DECODING } else { 0 };
             while decoding.len() > may_wait
                 && let Some(oldest) = decoding.pop_front()
             {

@@ -20,7 +20,7 @@ pub const RUN_MAX: usize = 2_000;
 /// A run is full, too, when its messages are so many bytes together: at first few, so that work begins soon, then twice as
 /// many from run to run while there is more to be read. A million ballots of a crowd are some thirty runs.
 const RUN_BYTES: [usize; 2] = [256 * 1024, 4 * 1024 * 1024];
-/// How many bytes of messages wait in this process at the most, before they are handled.
+/// How many bytes of messages one request asks for; the next is sent when half of them have come.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
 /// How long one request for messages stays with the server.
 const PULL_FOR: Duration = Duration::from_secs(30);
@@ -63,11 +63,21 @@ pub(crate) struct Delivered {
     pub raw: jetstream::Message,
 }
 
+/// Messages for an actor that keeps its own place.
+pub(crate) struct Taken {
+    /// One or more.
+    pub delivered: Vec<Delivered>,
+    /// Whether there was no room for more. What is not full has waited for what there was to wait for.
+    pub is_full: bool,
+}
+
 /// Takes what a pull consumer offers, in batches of what is ready: a lone message is never kept waiting.
 pub(crate) struct Reader {
     messages: pull::Stream,
     /// At how many bytes the next run is full.
     run_bytes: usize,
+    /// What ended the last batch; told when the next one is asked for.
+    fault: Option<Unavailable>,
 }
 
 impl Reader {
@@ -81,14 +91,15 @@ impl Reader {
             .messages()
             .await;
         let messages = messages.map_err(|cause| Unavailable::new("ask for messages", cause))?;
-        Ok(Self { messages, run_bytes: RUN_BYTES[0] })
+        Ok(Self { messages, run_bytes: RUN_BYTES[0], fault: None })
     }
 
     /// Waits for one message and takes all that are ready behind it.
     pub async fn next(&mut self) -> Result<Vec<Delivered>, Unavailable> {
         let mut taken = vec![self.one().await?];
         while taken.len() < BATCH_MAX
-            && let Some(Ok(delivered)) = self.one().now_or_never()
+            && let Some(next) = self.one().now_or_never()
+            && let Some(delivered) = self.keep_fault(next)
         {
             taken.push(delivered);
         }
@@ -97,26 +108,36 @@ impl Reader {
 
     /// The same, and waits for those that lie behind it in the stream, too, until the run is full, or for so long. They
     /// are on their way: what is paid for each run is paid for many messages while there is much to be read.
-    pub async fn next_run(&mut self, patience: Duration) -> Result<Vec<Delivered>, Unavailable> {
+    pub async fn next_run(&mut self, patience: Duration) -> Result<Taken, Unavailable> {
         let first = self.one().await?;
         let until = Instant::now() + patience;
         let (mut bytes, mut behind) = (first.letter.payload.len(), first.behind);
-        let mut taken = vec![first];
-        while taken.len() < RUN_MAX && bytes < self.run_bytes {
+        let mut delivered = vec![first];
+        let is_full = loop {
+            if delivered.len() == RUN_MAX || bytes >= self.run_bytes {
+                break true;
+            }
             let next = match self.one().now_or_never() {
                 None if behind > 0 => timeout_at(until, self.one()).await.ok(),
                 ready => ready,
             };
-            let Some(Ok(delivered)) = next else { break };
-            bytes += delivered.letter.payload.len();
-            behind = delivered.behind;
-            taken.push(delivered);
-        }
-        self.run_bytes = if behind > 0 { (self.run_bytes * 2).min(RUN_BYTES[1]) } else { RUN_BYTES[0] };
-        Ok(taken)
+            let Some(next) = next.and_then(|next| self.keep_fault(next)) else { break false };
+            bytes += next.letter.payload.len();
+            behind = next.behind;
+            delivered.push(next);
+        };
+        self.run_bytes = if is_full { (self.run_bytes * 2).min(RUN_BYTES[1]) } else { RUN_BYTES[0] };
+        Ok(Taken { delivered, is_full })
+    }
+
+    fn keep_fault(&mut self, next: Result<Delivered, Unavailable>) -> Option<Delivered> {
+        next.map_err(|fault| self.fault = Some(fault)).ok()
     }
 
     async fn one(&mut self) -> Result<Delivered, Unavailable> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         match self.messages.next().await {
             Some(Ok(message)) => Delivered::of(message),
             Some(Err(cause)) => Err(Unavailable::new("take messages", cause)),

@@ -1,8 +1,8 @@
 //! Reads a block of ballots in the form in which blocks are written: compact, and in the order of its fields.
 //!
-//! Whoever counts a log reads millions of ballots, and all of them have this form; looking for it takes a third of the
-//! time that JSON of any form takes. What has another form is left to serde, and serde alone decides what is no block:
-//! a text that is read here is read there as the same block.
+//! Whoever counts a log reads millions of ballots, and all of them have this form; looking for it takes less than half of
+//! the time that JSON of any form takes. What has another form is left to serde, and serde alone decides what is no
+//! block: a text that is read here is read there as the same block.
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -47,7 +47,8 @@ impl<'a> Rest<'a> {
         self.pass(expected).is_some()
     }
 
-    /// What comes before the next quotation mark. It may hold what JSON writes in another way.
+    /// What comes before the next quotation mark. Whoever calls refuses backslashes and control characters, which JSON
+    /// does not let a text hold as they are.
     fn text(&mut self) -> Option<&'a str> {
         let end = self.0.bytes().position(|byte| byte == b'"')?;
         let text = &self.0[..end];
@@ -167,6 +168,8 @@ mod tests {
             compare(&[&json[..place], &json[place + 1..]].concat());
             compare(&[&json[..place], "é".as_bytes(), &json[place..]].concat());
         }
+        let elsewhere = String::from_utf8(json).unwrap().replace("09:30:00.25Z", "10:30:00.25+01:00");
+        compare(elsewhere.as_bytes());
         assert!(read > 1_000, "digits can be changed for others: {read}");
     }
 }

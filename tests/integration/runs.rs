@@ -125,8 +125,8 @@ async fn what_lies_in_a_log_is_handed_over_in_few_runs() {
     }
     feed.begin();
     let runs = feed.runs().await;
-    // Three of 256, 512 and up to 1,024 KiB, and one more for each time that the machine is busy elsewhere for 20 ms.
-    assert!((3..=8).contains(&runs.len()), "{runs:?}");
+    // Three, of 256, 512 and up to 1,024 KiB, unless the machine is busy elsewhere for longer than a run waits.
+    assert!((3..MESSAGES as usize / 10).contains(&runs.len()), "{runs:?}");
     feed.end(world).await;
 }
 

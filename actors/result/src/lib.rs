@@ -165,19 +165,16 @@ impl Results {
             Some(moment) => {
                 board.is_due = true;
                 let id = id.clone();
-                context.run_later(moment, move |this, _| this.show_due(&id));
+                context.run_later(moment, move |this, context| this.renew_due(&id, context));
             }
         }
     }
 
-    fn show_due(&mut self, id: &RoundId) {
-        let view = self.view(id);
-        if let (Some(board), Some((view, round))) = (self.boards.get_mut(id), view) {
+    fn renew_due(&mut self, id: &RoundId, context: &mut Context<Self>) {
+        if let Some(board) = self.boards.get_mut(id) {
             board.is_due = false;
-            if board.is_news(&view) {
-                board.show(view, round);
-            }
         }
+        self.renew(id, context);
     }
 
     fn view(&self, id: &RoundId) -> Option<(View, Arc<Round>)> {

@@ -35,7 +35,7 @@ use crate::store::{Locks, Store, StoreError};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
-/// How often counts are announced while there is more to be counted. Nobody is shown more.
+/// How often counts are announced while there is more to be counted. Nobody is shown them more often.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
 
 /// What the tally is given.
@@ -279,7 +279,7 @@ impl Count {
     }
 
     /// Counts a run of messages: commits, then tells, unless there is more to be counted and it has told just now. What
-    /// is not told because of a fault is told by [`Count::resume`].
+    /// is not told because of a fault is told by [`Count::resume`], when Postgres answers again.
     async fn count(mut self, run: Run<VoteMessage>) -> (Self, Result<(), Fault>) {
         let reply = self.try_count(run).await;
         (self, reply)
@@ -299,11 +299,11 @@ impl Count {
         self.scoreboard = after;
         self.show_ledger();
         let Some(last) = run.messages.last() else { return Ok(()) };
-        let may_wait = run.behind > 0 && self.announced_at.elapsed() < ANNOUNCE_EVERY;
         if let Some(stored_at) = last.stored_at {
             histogram!("urna_tally_lag_seconds").record(self.clock.now().since(stored_at));
         }
-        if may_wait {
+        let has_more = run.behind > 0 && !self.scoreboard.is_final;
+        if has_more && self.announced_at.elapsed() < ANNOUNCE_EVERY {
             return Ok(());
         }
         let trace = last.trace.map_or_else(TraceContext::start, TraceContext::next);

@@ -1,11 +1,11 @@
-//! When watchers are told: at most ten times a second, the first time at once.
+//! When watchers are told: ten times a second at most, the first time at once.
 
 use std::time::{Duration, Instant};
 
-/// The time between two events of one round.
+/// The time between two events of one round, when there is always something to tell.
 pub const EVENT_EVERY: Duration = Duration::from_millis(100);
 /// An event that is late by no more than this does not put off those that follow: to wake many watchers takes a while, and
-/// were each event put off by it, there would be fewer than ten.
+/// were each event put off by it, there would be fewer than ten. Two may be nearer by as much.
 const LATE: Duration = Duration::from_millis(50);
 
 /// The moments of one round's events.
