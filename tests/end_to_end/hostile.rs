@@ -259,7 +259,11 @@ async fn titles_in_any_script_are_kept_and_shown_as_they_were_written() {
         let wish = json!({ "id": id, "title": title, "description": title, "options": [title, "Bob"] });
         let made = olga.makes_round(&wish).await;
         assert_eq!((made.status.as_u16(), &made.body["title"]), (201, &json!(title)), "{made:?}");
-        assert_eq!(olga.asks(&format!("/rounds/{id}/results")).await.body["title"], title);
+        eventually("the result is there", || async {
+            let result = olga.asks(&format!("/rounds/{id}/results")).await;
+            (result.body["title"] == title).then_some(())
+        })
+        .await;
         for path in [format!("/vote/{id}"), format!("/result/{id}"), "/".to_owned()] {
             let page = eventually("the page is there", || async {
                 let page = world.voter().looks_at(&path).await;
