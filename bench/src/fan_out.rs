@@ -47,7 +47,8 @@ async fn accept(listener: TcpListener, watchers: usize) -> anyhow::Result<Vec<Tc
     Ok(streams)
 }
 
-/// Writes every event to everybody, in two tasks with half of the streams each. Tells when each was due, as if it were a ballot that it shows.
+/// Writes every event to everybody, in two tasks with half of the streams each. Tells when each was due, as if it were a
+/// ballot that it shows.
 async fn write(
     mut streams: Vec<TcpStream>,
     size: usize,

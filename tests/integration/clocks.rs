@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
-use nats::{Bus, BusSettings, Clock};
+use nats::{Bus, Clock};
 use sqlx::postgres::PgPoolOptions;
-use subjects::{Bucket, Stream, Timestamp};
+use subjects::Timestamp;
 use tests::{World, audit, eventually};
 use tokio_util::sync::CancellationToken;
 use vote::Vote;
@@ -37,13 +37,6 @@ impl Hands {
 
 fn moment(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(millis).expect("a moment")
-}
-
-async fn connect(world: &World) -> Bus {
-    let settings = BusSettings { url: world.nats_url(), name: "clocks".to_owned(), replicas: 1 };
-    let bus = Bus::connect(&settings).await.expect("an address");
-    bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
-    bus
 }
 
 /// The actor round, with this clock, and its demonstration round that closes at its time.
@@ -88,7 +81,7 @@ async fn sealed(bus: &Bus) {
 #[actix_web::test]
 async fn nothing_follows_the_seal_however_slow_a_clock_is() {
     let world = World::new().await;
-    let (bus, stop) = (connect(&world).await, CancellationToken::new());
+    let (bus, stop) = (world.bus("clocks").await, CancellationToken::new());
     let (organisers, slow) = (Hands::at(CLOSES_AT - 1_000), Hands::at(CLOSES_AT - 3_600_000));
     let _round = start_round(&world, &bus, organisers.clock(), &stop).await;
     let vote = start_vote(&world, &bus, slow.clock(), &stop).await;
@@ -110,7 +103,7 @@ async fn nothing_follows_the_seal_however_slow_a_clock_is() {
 #[actix_web::test]
 async fn a_clock_that_is_fast_refuses_early_and_harms_nothing() {
     let world = World::new().await;
-    let (bus, stop) = (connect(&world).await, CancellationToken::new());
+    let (bus, stop) = (world.bus("clocks").await, CancellationToken::new());
     let (organisers, fast) = (Hands::at(CLOSES_AT - 60_000), Hands::at(CLOSES_AT + 60_000));
     let _round = start_round(&world, &bus, organisers.clock(), &stop).await;
     let vote = start_vote(&world, &bus, fast.clock(), &stop).await;

@@ -1,10 +1,9 @@
 //! Pictures that no round shows any more.
 
-use nats::{Bus, BusSettings, Clock, Expect, TraceContext};
+use nats::{Bus, Clock, Expect, TraceContext};
 use sqlx::postgres::PgPoolOptions;
 use subjects::{
-    Bucket, Change, MessageId, OptionId, PictureId, Round, RoundChanged, RoundId, RoundOption, Stream,
-    Timestamp,
+    Bucket, Change, MessageId, OptionId, PictureId, Round, RoundChanged, RoundId, RoundOption, Timestamp,
 };
 use tests::{World, eventually};
 use tokio_util::sync::CancellationToken;
@@ -31,9 +30,7 @@ fn start(world: &World, bus: &Bus, ahead: i64, stop: &CancellationToken) -> roun
 #[actix_web::test]
 async fn a_picture_that_no_round_shows_is_deleted_after_an_hour_and_no_other() {
     let world = World::new().await;
-    let settings = BusSettings { url: world.nats_url(), name: "pictures".to_owned(), replicas: 1 };
-    let bus = Bus::connect(&settings).await.expect("an address");
-    bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
+    let bus = world.bus("pictures").await;
     eventually("the bus is there", || async { bus.is_connected().then_some(()) }).await;
     let [shown, left_over] = [1, 2].map(|number| PictureId::from_bytes([number; 32]));
     for (picture, bytes) in [(shown, b"cats"), (left_over, b"dogs")] {

@@ -1,15 +1,14 @@
 //! Runs of messages for an actor that keeps its own place: few and full ones when there is much to be read, and none
 //! that lets a message wait which is there.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler};
 use nats::intake::{Fault, Intake, Position, Run};
-use nats::{Bus, BusSettings, Clock, Expect, TraceContext};
+use nats::{Bus, Clock, Expect, TraceContext};
 use subjects::{
-    BallotId, BallotsCast, Bucket, CastBallot, Choice, Durable, MessageId, OptionId, RoundId, Stream,
-    Timestamp, VoteMessage, Voter,
+    BallotId, BallotsCast, CastBallot, Choice, Durable, MessageId, OptionId, RoundId, Stream, Timestamp,
+    VoteMessage, Voter,
 };
 use tests::World;
 use tokio::sync::watch;
@@ -25,9 +24,17 @@ const HANDED_OVER_WITHIN: Duration = Duration::from_secs(2);
 
 /// An actor that notes at which sequences its runs end.
 #[derive(Clone)]
-struct Notes {
-    runs: Arc<Mutex<Vec<u64>>>,
-    last: watch::Sender<u64>,
+struct Notes(watch::Sender<Vec<u64>>);
+
+impl Notes {
+    fn last(&self) -> u64 {
+        last(&self.0.borrow())
+    }
+}
+
+/// Where the last of these runs ended; 0 before the first.
+fn last(runs: &[u64]) -> u64 {
+    runs.last().copied().unwrap_or(0)
 }
 
 impl Actor for Notes {
@@ -38,7 +45,7 @@ impl Handler<Position> for Notes {
     type Result = Result<u64, Fault>;
 
     fn handle(&mut self, _: Position, _: &mut Context<Self>) -> Self::Result {
-        Ok(*self.last.borrow())
+        Ok(self.last())
     }
 }
 
@@ -46,13 +53,11 @@ impl Handler<Run<VoteMessage>> for Notes {
     type Result = Result<(), Fault>;
 
     fn handle(&mut self, run: Run<VoteMessage>, _: &mut Context<Self>) -> Self::Result {
-        let last = *self.last.borrow();
+        let last = self.last();
         assert!(
             run.messages.iter().map(|message| message.sequence).eq((last + 1..).take(run.messages.len()))
         );
-        let end = last + run.messages.len() as u64;
-        self.runs.lock().expect("no actor panics").push(end);
-        self.last.send_replace(end);
+        self.0.send_modify(|runs| runs.push(last + run.messages.len() as u64));
         Ok(())
     }
 }
@@ -67,12 +72,10 @@ struct Feed {
 
 impl Feed {
     async fn of(world: &World) -> Self {
-        let settings = BusSettings { url: world.nats_url(), name: "runs".to_owned(), replicas: 1 };
-        let bus = Bus::connect(&settings).await.expect("an address");
-        bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
+        let bus = world.bus("runs").await;
         let round = RoundId::parse("demo").expect("a name");
         bus.declare(&Stream::votes(&round)).await.expect("a log");
-        let notes = Notes { runs: Arc::default(), last: watch::Sender::new(0) };
+        let notes = Notes(watch::Sender::new(Vec::new()));
         Self { bus, round, notes, stop: CancellationToken::new() }
     }
 
@@ -102,10 +105,10 @@ impl Feed {
 
     /// Waits until everything is handed over, and says where the runs ended.
     async fn runs(&self) -> Vec<u64> {
-        let mut last = self.notes.last.subscribe();
-        let all = timeout(HANDED_OVER_WITHIN, last.wait_for(|last| *last == MESSAGES)).await;
-        let runs = self.notes.runs.lock().expect("no actor panics").clone();
-        assert!(all.is_ok(), "handed over in time: {runs:?}");
+        let mut runs = self.notes.0.subscribe();
+        let all = timeout(HANDED_OVER_WITHIN, runs.wait_for(|runs| last(runs) == MESSAGES)).await.is_ok();
+        let runs = runs.borrow().clone();
+        assert!(all, "handed over in time: {runs:?}");
         runs
     }
 

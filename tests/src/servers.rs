@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
+use nats::{Bus, BusSettings};
 use redis::aio::MultiplexedConnection;
 use servers::Server;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
+use subjects::{Bucket, Stream};
 
 use crate::world::{WITHIN, World, eventually};
 
@@ -45,6 +47,14 @@ impl World {
     /// Where Redis is.
     pub fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.redis.port)
+    }
+
+    /// A bus of this name, with the streams and the buckets that everything else needs.
+    pub async fn bus(&self, name: &str) -> Bus {
+        let settings = BusSettings { url: self.nats_url(), name: name.to_owned(), replicas: 1 };
+        let bus = Bus::connect(&settings).await.expect("an address");
+        bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
+        bus
     }
 
     /// A look at JetStream that shares nothing with Urna's own.
