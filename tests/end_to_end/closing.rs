@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::{self, stream::Stream};
+use futures_util::TryStreamExt;
 use serde_json::Value;
 use tests::{Answer, Voter, World, audit, binary, eventually};
 
@@ -88,6 +90,27 @@ async fn the_server_refuses_one_more_ballot_from_whoever_it_is() {
     let late = world.voter().votes("cats").await;
     assert_eq!((late.status.as_u16(), &late.body["type"]), (409, &"urn:urna:round-closed".into()));
     world.close().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_more_of_a_log_that_is_sealed() {
+    let world = World::with_urna().await;
+    assert!(world.voter().votes("cats").await.is_accepted());
+    eventually("the box and the tally wait for more", || async {
+        (waiting(&world).await >= 2).then_some(())
+    })
+    .await;
+    closes(&world);
+    sealed(&world).await;
+    eventually("nobody waits", || async { (waiting(&world).await == 0).then_some(()) }).await;
+    world.close().await;
+}
+
+/// How many requests for messages of the log lie with the server.
+async fn waiting(world: &World) -> usize {
+    let log = log(world).await;
+    let consumers: Vec<Info> = log.consumers().try_collect().await.expect("the nats-server answers");
+    consumers.iter().map(|consumer| consumer.num_waiting).sum()
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use actix::dev::Request;
 use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message,
     MessageResult, WrapFuture,
@@ -72,6 +73,7 @@ struct TakeIn(Read);
 pub struct BallotBox {
     log: Log,
     clock: Clock,
+    /// Of the reading along: nothing follows a seal.
     stop: CancellationToken,
     changeable: bool,
     queue: Queue,
@@ -104,7 +106,7 @@ impl BallotBox {
         Self {
             log,
             clock: given.clock.clone(),
-            stop: given.stop.clone(),
+            stop: given.stop.child_token(),
             changeable: round.changeable,
             queue,
             fold: Fold::default(),
@@ -288,6 +290,7 @@ impl Actor for BallotBox {
     type Context = Context<Self>;
 
     fn stopped(&mut self, _: &mut Context<Self>) {
+        self.stop.cancel();
         self.queue.close();
     }
 
@@ -302,17 +305,25 @@ impl Actor for BallotBox {
             (self.log.read(), Arc::clone(&self.folded), context.address().downgrade());
         let read_along = async move {
             let mut is_told = false;
+            let mut taking_in: Option<Request<Self, TakeIn>> = None;
             loop {
-                let read = reading.next(|| folded.load(Ordering::Acquire)).await;
+                // While the box takes in what was read, what lies behind it is decoded.
+                let before = taking_in.take();
+                let is_taken_in = async {
+                    match before {
+                        Some(taking_in) => taking_in.await.is_ok(),
+                        None => true,
+                    }
+                };
+                let next = reading.next(|| folded.load(Ordering::Acquire));
+                let (true, read) = tokio::join!(is_taken_in, next) else { return };
                 // The box's own blocks, which it has folded.
                 if read.messages.is_empty() && is_told {
                     continue;
                 }
                 is_told |= read.at_end;
                 let Some(to) = to.upgrade() else { return };
-                if to.send(TakeIn(read)).await.is_err() {
-                    return;
-                }
+                taking_in = Some(to.send(TakeIn(read)));
             }
         };
         let stop = self.stop.clone();
