@@ -13,7 +13,7 @@ use subjects::{
     BallotId, BallotsCast, Choice, Method, OptionId, Place, Round, RoundId, RoundOption, RoundSealed, Said,
     Timestamp, VoteMessage, Voter,
 };
-use tally::rules::Scoreboard;
+use tally::rules::{Scoreboard, Totals};
 use vote::rules::{Ballot, Draft, Fold, Refusal, Verdict, choose};
 
 /// One thing that happens.
@@ -220,11 +220,16 @@ impl Small {
     fn count(&mut self, from_behind: usize, messages: usize, commits: bool) {
         let counted = usize::try_from(self.tally.sequence).expect("a short log");
         let from = counted.saturating_sub(from_behind);
-        let run: Vec<InOrder<VoteMessage>> = (1..)
+        let run: Vec<InOrder<Totals>> = (1..)
             .zip(&self.log)
             .skip(from)
             .take(messages)
-            .map(|(sequence, it)| InOrder { sequence, trace: None, stored_at: None, message: Ok(it.clone()) })
+            .map(|(sequence, it)| InOrder {
+                sequence,
+                trace: None,
+                stored_at: None,
+                message: Ok(Totals::of(it)),
+            })
             .collect();
         let mut after = self.tally.clone();
         after.count(&run);
@@ -303,7 +308,7 @@ proptest! {
         small.rest();
         let recount = small.recount();
         prop_assert_eq!(&recount.faults, &[]);
-        let mut votes = recount.votes.clone();
+        let mut votes = recount.votes();
         votes.retain(|_, count| *count != 0);
         small.tally.votes.retain(|_, count| *count != 0);
         prop_assert_eq!(&small.tally.votes, &votes);

@@ -1,6 +1,6 @@
 //! The tally: counts ballots.
 //!
-//! - hears   [`RoundChanged`], and each round's log: [`VoteMessage`] (durable `tally`)
+//! - hears   [`RoundChanged`], and each round's log: [`subjects::VoteMessage`] (durable `tally`)
 //! - says    [`TallyCounted`]
 //! - keeps   `tally.cursor`, `tally.count`
 //!
@@ -22,15 +22,13 @@ use metrics::{counter, gauge, histogram};
 use nats::intake::{Fault, Intake, Position, Run};
 use nats::{Bus, Clock, Expect, Latest, TraceContext};
 use sqlx::PgPool;
-use subjects::{
-    Durable, Heard, MessageId, Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted, VoteMessage,
-};
+use subjects::{Durable, Heard, MessageId, Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use web::Check;
 
-use crate::rules::Scoreboard;
+use crate::rules::{Scoreboard, Totals};
 use crate::store::{Locks, Store, StoreError};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
@@ -192,7 +190,7 @@ impl Tally {
         let (bus, clock) = (self.given.bus.clone(), self.given.clock.clone());
         let intake = Intake { bus, durable: Durable::tally(round), clock, stop: stop.clone() };
         let feed =
-            intake.in_order(address.clone().recipient::<Position>(), address.recipient::<Run<VoteMessage>>());
+            intake.in_order(address.clone().recipient::<Position>(), address.recipient::<Run<Totals>>());
         let task = self.given.bus.spawn(async move {
             if feed.await.is_err() {
                 warn!("a count ended early");
@@ -233,10 +231,10 @@ impl Handler<Position> for Count {
     }
 }
 
-impl Handler<Run<VoteMessage>> for Count {
+impl Handler<Run<Totals>> for Count {
     type Result = AtomicResponse<Self, Result<(), Fault>>;
 
-    fn handle(&mut self, run: Run<VoteMessage>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, run: Run<Totals>, _: &mut Context<Self>) -> Self::Result {
         self.replaced_by(self.clone().count(run))
     }
 }
@@ -280,12 +278,12 @@ impl Count {
 
     /// Counts a run of messages: commits, then tells, unless there is more to be counted and it has told just now. What
     /// is not told because of a fault is told by [`Count::resume`], when Postgres answers again.
-    async fn count(mut self, run: Run<VoteMessage>) -> (Self, Result<(), Fault>) {
+    async fn count(mut self, run: Run<Totals>) -> (Self, Result<(), Fault>) {
         let reply = self.try_count(run).await;
         (self, reply)
     }
 
-    async fn try_count(&mut self, run: Run<VoteMessage>) -> Result<(), Fault> {
+    async fn try_count(&mut self, run: Run<Totals>) -> Result<(), Fault> {
         let started = Instant::now();
         let mut after = self.scoreboard.clone();
         after.count(&run.messages);

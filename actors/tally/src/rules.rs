@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nats::intake::InOrder;
-use subjects::{Choice, Ledger, OptionId, VoteMessage};
+use subjects::{Choice, Heard, Ledger, OptionId, Unreadable, VoteMessage};
 
 /// The counts of one round after everything up to `sequence`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,45 +20,77 @@ pub struct Scoreboard {
     pub generation: i64,
 }
 
+/// What one message of a log adds up to. It is worked out where the message is decoded, beside whoever commits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    votes: BTreeMap<OptionId, i64>,
+    ledger: Ledger,
+    is_seal: bool,
+}
+
 impl Scoreboard {
     /// Counts a run of messages. Those that are counted already change nothing.
-    pub fn count(&mut self, messages: &[InOrder<VoteMessage>]) {
+    pub fn count(&mut self, messages: &[InOrder<Totals>]) {
         for message in messages {
             if message.sequence > self.sequence {
                 self.sequence = message.sequence;
-                self.count_one(message);
-            }
-        }
-    }
-
-    fn count_one(&mut self, message: &InOrder<VoteMessage>) {
-        match &message.message {
-            Ok(VoteMessage::Cast(block)) => {
-                for cast in &block.ballots {
-                    self.ledger.accepted += 1;
-                    self.add(&cast.choice, 1);
-                    match &cast.replaces {
-                        Some(replaced) => {
-                            self.ledger.replaced += 1;
-                            self.add(&replaced.choice, -1);
-                        }
-                        None => self.ledger.counted += 1,
-                    }
+                match &message.message {
+                    Ok(totals) => self.add(totals),
+                    Err(_) => self.ledger.unreadable += 1,
                 }
             }
-            Ok(VoteMessage::Sealed(_)) => self.is_final = true,
-            Err(_) => self.ledger.unreadable += 1,
         }
     }
 
-    fn add(&mut self, choice: &Choice, votes: i64) {
+    fn add(&mut self, totals: &Totals) {
+        for (option, votes) in &totals.votes {
+            add(&mut self.votes, option, *votes);
+        }
+        self.ledger.accepted += totals.ledger.accepted;
+        self.ledger.counted += totals.ledger.counted;
+        self.ledger.replaced += totals.ledger.replaced;
+        self.is_final |= totals.is_seal;
+    }
+}
+
+impl Totals {
+    /// Adds a message up.
+    pub fn of(message: &VoteMessage) -> Self {
+        let VoteMessage::Cast(block) = message else { return Self { is_seal: true, ..Self::default() } };
+        let mut totals = Self::default();
+        for cast in &block.ballots {
+            totals.ledger.accepted += 1;
+            totals.move_votes(&cast.choice, 1);
+            match &cast.replaces {
+                Some(replaced) => {
+                    totals.ledger.replaced += 1;
+                    totals.move_votes(&replaced.choice, -1);
+                }
+                None => totals.ledger.counted += 1,
+            }
+        }
+        totals
+    }
+
+    fn move_votes(&mut self, choice: &Choice, votes: i64) {
         for option in &choice.0 {
-            match self.votes.get_mut(option) {
-                Some(count) => *count += votes,
-                None => {
-                    self.votes.insert(option.clone(), votes);
-                }
-            }
+            add(&mut self.votes, option, votes);
+        }
+    }
+}
+
+impl Heard for Totals {
+    fn hear(subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
+        VoteMessage::hear(subject, payload).map(|message| Self::of(&message))
+    }
+}
+
+/// Options are few and ballots many, so an option's name is copied only when it is new.
+fn add(to: &mut BTreeMap<OptionId, i64>, option: &OptionId, votes: i64) {
+    match to.get_mut(option) {
+        Some(count) => *count += votes,
+        None => {
+            to.insert(option.clone(), votes);
         }
     }
 }
@@ -66,13 +98,13 @@ impl Scoreboard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use subjects::{BallotId, BallotsCast, CastBallot, Replaced, RoundId, Timestamp, Unreadable, Voter};
+    use subjects::{BallotId, BallotsCast, CastBallot, Replaced, RoundId, Timestamp, Voter};
 
     fn choice(option: &str) -> Choice {
         Choice([OptionId::parse(option).unwrap()].into())
     }
 
-    fn block(sequence: u64, ballots: &[(&str, Option<&str>)]) -> InOrder<VoteMessage> {
+    fn block(sequence: u64, ballots: &[(&str, Option<&str>)]) -> InOrder<Totals> {
         let cast = |(option, replaces): &(&str, Option<&str>)| CastBallot {
             ballot: BallotId::random(),
             voter: Voter::from_bytes([7; 16]),
@@ -82,7 +114,7 @@ mod tests {
         let round = RoundId::parse("demo").unwrap();
         let at = Timestamp::from_unix_millis(0).unwrap();
         let block = BallotsCast { at, round, ballots: ballots.iter().map(cast).collect() };
-        InOrder { sequence, trace: None, stored_at: None, message: Ok(VoteMessage::Cast(block)) }
+        InOrder { sequence, trace: None, stored_at: None, message: Ok(Totals::of(&VoteMessage::Cast(block))) }
     }
 
     fn votes(scoreboard: &Scoreboard, option: &str) -> i64 {

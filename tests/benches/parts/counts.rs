@@ -1,28 +1,29 @@
-//! Counting: the tally's fold of blocks it was handed, and the recount of blocks as they lie in the log.
+//! Counting: the tally's adding up of blocks that are decoded, and the recount of blocks as they lie in the log.
 
 use criterion::{BatchSize, Criterion, Throughput};
 use nats::intake::InOrder;
 use recount::Recount;
 use subjects::ballot::BLOCK_MAX;
 use subjects::{Said, VoteMessage};
-use tally::rules::Scoreboard;
+use tally::rules::{Scoreboard, Totals};
 
 /// How many blocks are counted at one go.
 const BLOCKS: usize = 10;
 
 /// A run of blocks into an empty scoreboard.
 pub fn tally(criterion: &mut Criterion) {
+    let blocks: Vec<VoteMessage> = crate::blocks(BLOCKS).into_iter().map(VoteMessage::Cast).collect();
     let in_order = |(sequence, block)| InOrder {
         sequence,
         trace: None,
         stored_at: None,
-        message: Ok(VoteMessage::Cast(block)),
+        message: Ok(Totals::of(block)),
     };
-    let run: Vec<InOrder<VoteMessage>> = (1..).zip(crate::blocks(BLOCKS)).map(in_order).collect();
     let mut group = criterion.benchmark_group("tally");
     group.throughput(Throughput::Elements((BLOCKS * BLOCK_MAX) as u64));
     group.bench_function("count", |bencher| {
         let count = |mut scoreboard: Scoreboard| {
+            let run: Vec<InOrder<Totals>> = (1..).zip(&blocks).map(in_order).collect();
             scoreboard.count(&run);
             scoreboard
         };
