@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
-use crate::{BallotId, BallotsCast, CastBallot, Choice, OptionId, Replaced};
+use crate::hex::parse_hex;
+use crate::{BallotId, BallotsCast, CastBallot, Choice, OptionId, Replaced, Voter};
 
 /// How many bytes a ballot of one short choice is written in: so many ballots are made room for.
 const BALLOT_BYTES: usize = 108;
@@ -16,50 +17,50 @@ const BALLOT_BYTES: usize = 108;
 const VOTER: usize = 32;
 const UUID: usize = 36;
 
-/// What is left of a text.
-struct Rest<'a>(&'a str);
+/// What is left of a text. Only what could hold anything but ASCII is asked whether it is UTF-8.
+struct Rest<'a>(&'a [u8]);
 
 /// Reads a block; `None` when it has another form.
 pub(crate) fn as_written(payload: &[u8]) -> Option<BallotsCast> {
-    let mut rest = Rest(std::str::from_utf8(payload).ok()?);
-    let at = rest.pass("{\"at\":\"")?.value()?;
-    let round = rest.pass(",\"round\":\"")?.value()?;
-    rest.pass(",\"ballots\":[")?;
+    let mut rest = Rest(payload);
+    let at = rest.pass(b"{\"at\":\"")?.value()?;
+    let round = rest.pass(b",\"round\":\"")?.value()?;
+    rest.pass(b",\"ballots\":[")?;
     let mut ballots = Vec::with_capacity(payload.len() / BALLOT_BYTES);
     loop {
         ballots.push(rest.ballot()?);
-        if !rest.has(",") {
+        if !rest.has(b",") {
             break;
         }
     }
-    (rest.0 == "]}").then_some(BallotsCast { at, round, ballots })
+    (rest.0 == b"]}").then_some(BallotsCast { at, round, ballots })
 }
 
 impl<'a> Rest<'a> {
     /// Passes over what must come next.
-    fn pass(&mut self, expected: &str) -> Option<&mut Self> {
+    fn pass<const N: usize>(&mut self, expected: &[u8; N]) -> Option<&mut Self> {
         self.0 = self.0.strip_prefix(expected)?;
         Some(self)
     }
 
     /// Passes over what may come next, if it does.
-    fn has(&mut self, expected: &str) -> bool {
+    fn has<const N: usize>(&mut self, expected: &[u8; N]) -> bool {
         self.pass(expected).is_some()
     }
 
     /// What comes before the next quotation mark. Whoever calls refuses backslashes and control characters, which JSON
     /// does not let a text hold as they are.
     fn text(&mut self) -> Option<&'a str> {
-        let end = self.0.bytes().position(|byte| byte == b'"')?;
-        let text = &self.0[..end];
+        let end = self.0.iter().position(|byte| *byte == b'"')?;
+        let text = std::str::from_utf8(&self.0[..end]).ok()?;
         self.0 = &self.0[end + 1..];
         Some(text)
     }
 
     /// The same when it is known how long it must be.
-    fn text_of(&mut self, length: usize) -> Option<&'a str> {
+    fn text_of(&mut self, length: usize) -> Option<&'a [u8]> {
         let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest.strip_prefix('"')?;
+        self.0 = rest.strip_prefix(b"\"")?;
         Some(text)
     }
 
@@ -72,19 +73,19 @@ impl<'a> Rest<'a> {
     }
 
     fn ballot(&mut self) -> Option<CastBallot> {
-        let ballot = self.pass("{\"ballot\":\"")?.text_of(UUID)?;
-        let voter = self.pass(",\"voter\":\"")?.text_of(VOTER)?;
-        let choice = self.pass(",\"choice\":[\"")?.choice()?;
-        let replaces = if self.has(",\"replaces\":{\"ballot\":\"") { Some(self.replaced()?) } else { None };
-        self.pass("}")?;
-        let ballot = BallotId::parse(ballot).ok()?;
-        Some(CastBallot { ballot, voter: voter.parse().ok()?, choice, replaces })
+        let ballot = self.pass(b"{\"ballot\":\"")?.text_of(UUID)?;
+        let voter = self.pass(b",\"voter\":\"")?.text_of(VOTER)?;
+        let choice = self.pass(b",\"choice\":[\"")?.choice()?;
+        let replaces = if self.has(b",\"replaces\":{\"ballot\":\"") { Some(self.replaced()?) } else { None };
+        self.pass(b"}")?;
+        let ballot = BallotId::parse_ascii(ballot).ok()?;
+        Some(CastBallot { ballot, voter: parse_hex(voter).map(Voter::from_bytes).ok()?, choice, replaces })
     }
 
     fn replaced(&mut self) -> Option<Replaced> {
-        let ballot = BallotId::parse(self.text_of(UUID)?).ok()?;
-        let choice = self.pass(",\"choice\":[\"")?.choice()?;
-        self.pass("}")?;
+        let ballot = BallotId::parse_ascii(self.text_of(UUID)?).ok()?;
+        let choice = self.pass(b",\"choice\":[\"")?.choice()?;
+        self.pass(b"}")?;
         Some(Replaced { ballot, choice })
     }
 
@@ -92,11 +93,11 @@ impl<'a> Rest<'a> {
         let mut choice = Choice::default();
         loop {
             choice.0.push(OptionId::parse(self.text()?).ok()?);
-            if !self.has(",\"") {
+            if !self.has(b",\"") {
                 break;
             }
         }
-        self.pass("]")?;
+        self.pass(b"]")?;
         Some(choice)
     }
 }
@@ -104,7 +105,7 @@ impl<'a> Rest<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RoundId, Timestamp, Voter};
+    use crate::{RoundId, Timestamp};
 
     fn choice(options: &[&str]) -> Choice {
         Choice(options.iter().map(|option| OptionId::parse(option).unwrap()).collect())
@@ -156,7 +157,7 @@ mod tests {
             }
         };
         for place in 0..json.len() {
-            for byte in 0..0x80 {
+            for byte in 0..=0xff {
                 let mut changed = json.clone();
                 changed[place] = byte;
                 compare(&changed);

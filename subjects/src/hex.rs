@@ -15,8 +15,8 @@ const VALUES: [u8; 256] = {
 };
 
 /// The bytes of exactly `2 * N` lower-case digits.
-pub(crate) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+pub(crate) fn parse_hex<const N: usize>(text: &[u8]) -> Result<[u8; N], MalformedId> {
+    let (pairs, rest) = text.as_chunks::<2>();
     let pairs: Option<&[[u8; 2]; N]> = pairs.try_into().ok().filter(|_| rest.is_empty());
     let mut worst = 0;
     let bytes = pairs.map(|pairs| {

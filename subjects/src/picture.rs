@@ -24,7 +24,7 @@ impl PictureId {
     /// # Errors
     /// [`MalformedId::Hex`] for anything else.
     pub fn parse(text: &str) -> Result<Self, MalformedId> {
-        parse_hex::<32>(text).map(Self)
+        parse_hex::<32>(text.as_bytes()).map(Self)
     }
 
     /// The first eight digits: enough to tell one picture of an option from the next in an address.

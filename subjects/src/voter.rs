@@ -41,7 +41,7 @@ impl fmt::Debug for Voter {
 impl FromStr for Voter {
     type Err = MalformedId;
     fn from_str(text: &str) -> Result<Self, MalformedId> {
-        parse_hex(text).map(Self)
+        parse_hex(text.as_bytes()).map(Self)
     }
 }
 
@@ -98,7 +98,7 @@ impl fmt::Debug for VoterKey {
 impl TryFrom<String> for VoterKey {
     type Error = MalformedId;
     fn try_from(text: String) -> Result<Self, MalformedId> {
-        parse_hex::<32>(&text).map(Self)
+        parse_hex::<32>(text.as_bytes()).map(Self)
     }
 }
 
