@@ -193,7 +193,7 @@ fn scoreboard_of(recount: &Recount) -> Scoreboard {
     let Recount { sequence, accepted, replaced, unreadable, .. } = *recount;
     let ledger = Ledger { accepted, counted: recount.counted(), replaced, unreadable };
     let is_final = recount.sealed_at.is_some();
-    comparable(Scoreboard { sequence, votes: recount.votes.clone(), ledger, is_final, generation: 0 })
+    comparable(Scoreboard { sequence, votes: recount.votes(), ledger, is_final, generation: 0 })
 }
 
 /// What can be compared. An option that nobody chose any more may be there with zero or not at all.

@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use nats::{Bus, Follower, StartAt};
-use subjects::{
-    BallotId, CastBallot, Choice, Heard, OptionId, Replaced, RoundId, Stream, VoteMessage, Voter,
-};
+use subjects::{BallotId, CastBallot, Choice, Heard, OptionId, RoundId, Stream, VoteMessage, Voter};
 
 /// How many faults are remembered with their words. All are counted.
 const FAULTS_TOLD: usize = 100;
@@ -21,8 +19,6 @@ const FAULTS_TOLD: usize = 100;
 pub struct Recount {
     /// The last sequence that is in these counts.
     pub sequence: u64,
-    /// Votes per option.
-    pub votes: BTreeMap<OptionId, i64>,
     /// Ballots in the log.
     pub accepted: u64,
     /// Ballots whose voter cast another later.
@@ -35,8 +31,10 @@ pub struct Recount {
     pub faults: Vec<Fault>,
     /// How many such things it says.
     pub fault_count: u64,
-    choices: Vec<Choice>,
+    /// Every choice that was ever made, and how many voters' last one it is, by its number.
+    choices: Vec<(Choice, i64)>,
     numbers: HashMap<Choice, u32>,
+    /// Each voter's last ballot, and the number of its choice.
     last: HashMap<Voter, (BallotId, u32)>,
 }
 
@@ -64,6 +62,17 @@ impl Recount {
         self.last.len() as u64
     }
 
+    /// Votes per option.
+    pub fn votes(&self) -> BTreeMap<OptionId, i64> {
+        let mut votes = BTreeMap::new();
+        for (choice, voters) in &self.choices {
+            for option in &choice.0 {
+                *votes.entry(option.clone()).or_default() += voters;
+            }
+        }
+        votes
+    }
+
     /// Takes in the message at the next sequence, as it lies in the log.
     pub fn take(&mut self, sequence: u64, subject: &str, payload: &[u8]) {
         self.sequence = sequence;
@@ -82,32 +91,28 @@ impl Recount {
     }
 
     fn take_ballot(&mut self, sequence: u64, index: usize, cast: CastBallot) {
-        let number = self.number(&cast.choice);
-        let before = self.last.insert(cast.voter, (cast.ballot, number));
-        let truth =
-            before.map(|(ballot, number)| Replaced { ballot, choice: self.choices[number as usize].clone() });
-        if cast.replaces != truth {
-            self.tell(sequence, Falsehood::Replaces(index));
-        }
         self.accepted += 1;
-        for option in cast.choice.0 {
-            *self.votes.entry(option).or_default() += 1;
-        }
-        if let Some(truth) = truth {
+        let number = self.number(cast.choice);
+        self.choices[number as usize].1 += 1;
+        let before = self.last.insert(cast.voter, (cast.ballot, number));
+        let truth = before.map(|(ballot, number)| {
             self.replaced += 1;
-            for option in truth.choice.0 {
-                *self.votes.entry(option).or_default() -= 1;
-            }
+            let (choice, voters) = &mut self.choices[number as usize];
+            *voters -= 1;
+            (ballot, &*choice)
+        });
+        if cast.replaces.as_ref().map(|said| (said.ballot, &said.choice)) != truth {
+            self.tell(sequence, Falsehood::Replaces(index));
         }
     }
 
-    fn number(&mut self, choice: &Choice) -> u32 {
-        if let Some(number) = self.numbers.get(choice) {
+    fn number(&mut self, choice: Choice) -> u32 {
+        if let Some(number) = self.numbers.get(&choice) {
             return *number;
         }
         let number = u32::try_from(self.choices.len()).expect("fewer than 2^32 choices");
-        self.choices.push(choice.clone());
-        self.numbers.insert(choice.clone(), number);
+        self.choices.push((choice.clone(), 0));
+        self.numbers.insert(choice, number);
         number
     }
 
@@ -178,7 +183,7 @@ mod tests {
     }
 
     fn votes(recount: &Recount, option: &str) -> i64 {
-        recount.votes[&OptionId::parse(option).unwrap()]
+        recount.votes()[&OptionId::parse(option).unwrap()]
     }
 
     #[test]
