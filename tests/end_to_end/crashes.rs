@@ -154,6 +154,44 @@ async fn behind_a_proxy(settings: &[(&str, &str)]) -> (World, Proxy) {
     (world, proxy)
 }
 
+#[tokio::test]
+async fn the_copy_of_the_rounds_goes_on_behind_an_answer_that_postgres_never_gave() {
+    let mut world = World::new().await;
+    let proxy = Proxy::before(world.postgres.port).await;
+    let (direct, port) = (world.database_url(), format!(":{}/", world.postgres.port));
+    let url = direct.replace(&port, &format!(":{}/", proxy.port));
+    assert_ne!(url, direct);
+    world.start_as("round", "round", &[("DATABASE_URL", url.as_str())]).await;
+    let database = world.database().await;
+    let is = async |state: &str| {
+        let copied = sqlx::query_scalar("select body->>'state' from round.round where id = 'demo'");
+        let copied: Option<String> = copied.fetch_optional(&database).await.ok()?;
+        (copied.as_deref() == Some(state)).then_some(())
+    };
+    eventually("the open round is copied", || is("open")).await;
+
+    let mut holds_up = database.begin().await.unwrap();
+    sqlx::query("lock table round.round in exclusive mode").execute(&mut *holds_up).await.unwrap();
+    assert!(operator(&world, &["close", "demo"]).status.success());
+    let waiting = "select pid from pg_stat_activity
+                   where wait_event_type = 'Lock' and query like 'insert into round.%'";
+    let pid: i32 = eventually("the copy is being written", || async {
+        sqlx::query_scalar(waiting).fetch_optional(&database).await.ok()?
+    })
+    .await;
+    proxy.set(Fault::LosesAnswers);
+    sqlx::query("select pg_cancel_backend($1)").bind(pid).execute(&database).await.unwrap();
+    eventually("it is not written any more", || async {
+        let is_waiting: Option<i32> = sqlx::query_scalar(waiting).fetch_optional(&database).await.ok()?;
+        is_waiting.is_none().then_some(())
+    })
+    .await;
+    holds_up.rollback().await.unwrap();
+    proxy.set(Fault::None);
+    eventually("the closed round is copied", || is("closed")).await;
+    world.abandon();
+}
+
 /// Waits until a process has logged something more often than before.
 async fn logs_again(world: &World, text: &str, before: usize) {
     eventually(&format!("{text:?} is logged again"), || async {

@@ -2,6 +2,7 @@
 //! though whoever asked may have gone away.
 
 use nats::{Expect, TraceContext};
+use schema::Away;
 use secrecy::SecretString;
 use subjects::{
     Email, LoginChanged, LoginProved, LoginRefused, LoginRegistered, LoginSecured, MessageId, Origin, Person,
@@ -12,7 +13,7 @@ use tracing::{debug, warn};
 use crate::Handle;
 use crate::hasher::{Compared, NotHashed};
 use crate::rules::Registration;
-use crate::store::{Account, Listing, NotKept, StoreError, Telling};
+use crate::store::{Account, Listing, NotKept, Telling};
 use crate::telling::tell_now_or_later;
 
 /// Somebody who has just signed in.
@@ -252,8 +253,8 @@ impl Handle {
     }
 }
 
-impl From<StoreError> for NotDone {
-    fn from(away: StoreError) -> Self {
+impl From<Away> for NotDone {
+    fn from(away: Away) -> Self {
         Self::NotKept(away.into())
     }
 }

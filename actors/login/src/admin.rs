@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nats::{Bus, Clock};
+use schema::Away;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use subjects::{Email, LoginChanged, LoginRegistered, LoginSecured, Origin, Person, Role, Timestamp, UserId};
@@ -11,7 +12,7 @@ use tracing::{info, warn};
 use crate::Handle;
 use crate::hasher;
 use crate::rules::readable_password;
-use crate::store::{Account, MadeAdmin, Store, StoreError, Telling};
+use crate::store::{Account, MadeAdmin, Store, Telling};
 use crate::telling::tell_now_or_later;
 
 /// What an admin is called who did not register.
@@ -24,7 +25,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 pub enum NotReset {
     /// Postgres is away.
     #[error(transparent)]
-    Away(#[from] StoreError),
+    Away(#[from] Away),
     /// The process stops.
     #[error("the password was not hashed before the end")]
     Stopped,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nats::{Bus, Expect, SayError, TraceContext};
+use schema::Away;
 use subjects::{Heard, LoginMessage, MessageId, Unreadable, UserId};
 use tracing::{debug, warn};
 
-use crate::store::{Store, StoreError, Untold};
+use crate::store::{Store, Untold};
 
 /// How often it is looked for what somebody committed and did not say.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -18,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(crate) enum NotTold {
     /// It could not be read.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] Away),
     /// It is nothing that is said of an account.
     #[error("failed to read what is to be said: {0}")]
     Unreadable(#[from] Unreadable),

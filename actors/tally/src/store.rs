@@ -1,10 +1,8 @@
 //! The scoreboard in Postgres, schema `tally`; and the locks by which tallies share the rounds.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
+use schema::{Away, Schema, within};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
 use subjects::{Ledger, OptionId, RoundId};
 
 use crate::rules::Scoreboard;
@@ -12,33 +10,18 @@ use crate::rules::Scoreboard;
 /// How long a tally's lock session may be silent before Postgres ends it: so a tally that hangs loses its rounds.
 const LOCK_SESSION_SILENCE: &str = "5s";
 
-/// How long Postgres may take to answer before it counts as away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(4);
-/// How long a migration may wait for another's.
-const MIGRATE_WITHIN: &str = "2s";
-/// What Postgres says of a table that is not there.
-const UNDEFINED_TABLE: &str = "42P01";
-
 /// The scoreboard.
 #[derive(Debug)]
 pub struct Store {
-    pool: PgPool,
-    /// Whether the schema was there when last used.
-    has_schema: AtomicBool,
+    schema: Schema,
 }
 
 /// Why the scoreboard was not read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Postgres did not do what it was asked. It may later.
-    #[error("failed to {doing} in Postgres: {cause}")]
-    Away {
-        /// What was being done.
-        doing: &'static str,
-        /// What Postgres said.
-        #[source]
-        cause: sqlx::Error,
-    },
+    #[error(transparent)]
+    Away(#[from] Away),
     /// The cursor is not where this tally read it: another one counts this round.
     #[error("somebody else counts this round")]
     Moved,
@@ -47,16 +30,16 @@ pub enum StoreError {
 impl Store {
     /// A scoreboard behind this pool. Nothing is asked of it yet.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, has_schema: AtomicBool::new(false) }
+        Self { schema: Schema::new("tally", sqlx::migrate!(), pool) }
     }
 
     /// Whether Postgres answers and the schema is there.
     pub async fn is_there(&self) -> bool {
-        if self.migrate().await.is_err() {
-            return false;
-        }
-        let looked = within(sqlx::query("select from tally.cursor limit 1").execute(&self.pool)).await;
-        looked.map_err(|cause| self.away("look at the schema", cause)).is_ok()
+        let looked = async {
+            let look = sqlx::query("select from tally.cursor limit 1").execute(self.schema.pool().await?);
+            self.schema.answer("look at the schema", look).await
+        };
+        looked.await.is_ok()
     }
 
     /// The committed counts of a round; all zero for one that was never counted.
@@ -64,34 +47,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn read(&self, round: &RoundId) -> Result<Scoreboard, StoreError> {
-        self.migrate().await?;
-        let away = |cause| self.away("read the counts", cause);
+        let pool = self.schema.pool().await?;
         // One statement sees one moment: the counts belong to the cursor.
         let select = sqlx::query(
             "select sequence, accepted, counted, replaced, unreadable, final, generation, option, votes
              from tally.cursor left join tally.count using (round) where round = $1",
         )
         .bind(round.as_str());
-        let rows = within(select.fetch_all(&self.pool)).await.map_err(away)?;
-        let mut scoreboard = Scoreboard::default();
-        for row in &rows {
-            let number =
-                |name: &str| row.try_get::<i64, _>(name).map(|value| u64::try_from(value).unwrap_or(0));
-            scoreboard.sequence = number("sequence").map_err(away)?;
-            scoreboard.ledger = Ledger {
-                accepted: number("accepted").map_err(away)?,
-                counted: number("counted").map_err(away)?,
-                replaced: number("replaced").map_err(away)?,
-                unreadable: number("unreadable").map_err(away)?,
-            };
-            scoreboard.is_final = row.try_get("final").map_err(away)?;
-            scoreboard.generation = row.try_get("generation").map_err(away)?;
-            let option: Option<&str> = row.try_get("option").map_err(away)?;
-            if let Some(option) = option.and_then(|option| OptionId::parse(option).ok()) {
-                scoreboard.votes.insert(option, row.try_get("votes").map_err(away)?);
-            }
-        }
-        Ok(scoreboard)
+        let read = async { scoreboard(&select.fetch_all(pool).await?) };
+        Ok(self.schema.answer("read the counts", read).await?)
     }
 
     /// Commits the counts `after` and their cursor in one transaction, if the cursor is still at `before`.
@@ -104,7 +68,7 @@ impl Store {
         before: &Scoreboard,
         after: &Scoreboard,
     ) -> Result<(), StoreError> {
-        self.migrate().await?;
+        let pool = self.schema.pool().await?;
         let mut options = Vec::new();
         let mut votes = Vec::new();
         for (option, count) in &after.votes {
@@ -144,11 +108,10 @@ impl Store {
         .bind(options)
         .bind(votes)
         .bind(before.generation);
-        let moved = within(commit.fetch_one(&self.pool)).await.and_then(|row| row.try_get::<i64, _>(0));
-        match moved {
-            Ok(1) => Ok(()),
-            Ok(_) => Err(StoreError::Moved),
-            Err(cause) => Err(self.away("commit the counts", cause)),
+        let commit = async { commit.fetch_one(pool).await?.try_get(0) };
+        match self.schema.answer("commit the counts", commit).await? {
+            1_i64 => Ok(()),
+            _ => Err(StoreError::Moved),
         }
     }
 
@@ -158,7 +121,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Away`]: nothing was changed, or all of it.
     pub async fn replace(&self, round: &RoundId, scoreboard: &Scoreboard) -> Result<(), StoreError> {
-        self.migrate().await?;
+        let pool = self.schema.pool().await?;
         let replace = sqlx::query(
             "with moved as (
                  insert into tally.cursor as cursor
@@ -184,38 +147,7 @@ impl Store {
         .bind(scoreboard.is_final)
         .bind(scoreboard.votes.keys().map(OptionId::as_str).collect::<Vec<_>>())
         .bind(scoreboard.votes.values().copied().collect::<Vec<_>>());
-        let replaced = within(replace.execute(&self.pool)).await;
-        replaced.map(|_| ()).map_err(|cause| self.away("replace the counts", cause))
-    }
-
-    /// Brings the schema up to date, unless that was done. Done again when somebody has dropped it meanwhile.
-    async fn migrate(&self) -> Result<(), StoreError> {
-        if self.has_schema.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let mut migrator = sqlx::migrate!();
-        migrator.create_schema("tally");
-        migrator.dangerous_set_table_name("tally._sqlx_migrations");
-        // On a connection of its own, closed when this is given up: one that went back into the pool would come to
-        // hold the migrator's lock, for good.
-        let options = (*self.pool.connect_options()).clone().options([("lock_timeout", MIGRATE_WITHIN)]);
-        let migrate = async {
-            let mut own = PgConnection::connect_with(&options).await?;
-            migrator.run_direct(None, &mut own, false).await?;
-            own.close().await
-        };
-        let doing = "bring the schema tally up to date";
-        within(migrate).await.map_err(|cause| StoreError::Away { doing, cause })?;
-        self.has_schema.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn away(&self, doing: &'static str, cause: sqlx::Error) -> StoreError {
-        let code = cause.as_database_error().and_then(|fault| fault.code());
-        if code.is_some_and(|code| code == UNDEFINED_TABLE) {
-            self.has_schema.store(false, Ordering::Relaxed);
-        }
-        StoreError::Away { doing, cause }
+        Ok(self.schema.answer("replace the counts", replace.execute(pool)).await.map(|_| ())?)
     }
 
     /// Opens a session that holds this tally's locks, apart from the pool.
@@ -223,10 +155,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Away`].
     pub async fn locks(&self) -> Result<Locks, StoreError> {
-        let away = |cause| StoreError::Away { doing: "open the lock session", cause };
-        let options: PgConnectOptions = (*self.pool.connect_options()).clone();
+        let options: PgConnectOptions = (*self.schema.pool().await?.connect_options()).clone();
         let options = options.options([("idle_session_timeout", LOCK_SESSION_SILENCE)]);
-        Ok(Locks(within(options.connect()).await.map_err(away)?))
+        Ok(Locks(within("open the lock session", options.connect()).await?))
     }
 }
 
@@ -245,15 +176,32 @@ impl Locks {
             "select round from unnest($1::text[]) as round
              where pg_try_advisory_lock(hashtextextended('urna.tally.' || round, 0))",
         );
-        let taken: Result<Vec<String>, _> = within(take.bind(names).fetch_all(&mut self.0)).await;
-        let taken = taken.map_err(|cause| StoreError::Away { doing: "take the locks of rounds", cause })?;
+        let taken: Vec<String> =
+            within("take the locks of rounds", take.bind(names).fetch_all(&mut self.0)).await?;
         Ok(rounds.iter().filter(|round| taken.iter().any(|name| name == round.as_str())).cloned().collect())
     }
 }
 
-/// A connection that loses an answer would be waited for without end.
-async fn within<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(ANSWER_WITHIN, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+/// The rows of one round: each has the cursor, and the votes of one option.
+fn scoreboard(rows: &[PgRow]) -> Result<Scoreboard, sqlx::Error> {
+    let mut scoreboard = Scoreboard::default();
+    for row in rows {
+        let number = |name: &str| row.try_get::<i64, _>(name).map(|value| u64::try_from(value).unwrap_or(0));
+        scoreboard.sequence = number("sequence")?;
+        scoreboard.ledger = Ledger {
+            accepted: number("accepted")?,
+            counted: number("counted")?,
+            replaced: number("replaced")?,
+            unreadable: number("unreadable")?,
+        };
+        scoreboard.is_final = row.try_get("final")?;
+        scoreboard.generation = row.try_get("generation")?;
+        let option: Option<&str> = row.try_get("option")?;
+        if let Some(option) = option.and_then(|option| OptionId::parse(option).ok()) {
+            scoreboard.votes.insert(option, row.try_get("votes")?);
+        }
+    }
+    Ok(scoreboard)
 }
 
 fn signed(value: u64) -> i64 {

@@ -1,5 +1,6 @@
 //! Who is an admin. Decided by one at a time, so that two who decide at once can leave neither none nor two first ones.
 
+use schema::{Away, within};
 use secrecy::ExposeSecret;
 use sqlx::{Postgres, Transaction};
 use subjects::{LoginChanged, Person, Role, Timestamp, UserId};
@@ -7,7 +8,7 @@ use subjects::{LoginChanged, Person, Role, Timestamp, UserId};
 use crate::rules::role_name;
 use crate::store::row::{Row, select_accounts};
 use crate::store::untold::{Telling, will_tell};
-use crate::store::{Account, NotKept, Store, StoreError, commit, within};
+use crate::store::{Account, NotKept, Store, commit};
 
 /// Whom [`Store::make_admin`] made an admin.
 #[derive(Clone, Debug)]
@@ -22,23 +23,23 @@ impl Store {
     /// Whether there is an admin.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn has_admin(&self) -> Result<bool, StoreError> {
+    /// [`Away`].
+    pub async fn has_admin(&self) -> Result<bool, Away> {
         let look = sqlx::query_scalar("select exists (select from login.account where role = 'admin')");
-        within("look for an admin", look.fetch_one(self.pool().await?)).await
+        within("look for an admin", look.fetch_one(self.schema.pool().await?)).await
     }
 
     /// Makes `account` an admin's, or gives the account of its address its hash and makes it one. Nobody, when there
     /// is an admin and only the first one is wanted.
     ///
     /// # Errors
-    /// [`StoreError`]: nothing is changed, or all of it.
+    /// [`Away`]: nothing is changed, or all of it.
     pub async fn make_admin(
         &self,
         account: &Account,
         only_the_first: bool,
         tellings: impl FnOnce(&MadeAdmin) -> Vec<Telling>,
-    ) -> Result<Option<MadeAdmin>, StoreError> {
+    ) -> Result<Option<MadeAdmin>, Away> {
         let mut transaction = self.begin_deciding().await?;
         if only_the_first && admins(&mut transaction).await? > 0 {
             return Ok(None);
@@ -92,7 +93,7 @@ impl Store {
         Ok(account)
     }
 
-    async fn begin_deciding(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+    async fn begin_deciding(&self) -> Result<Transaction<'static, Postgres>, Away> {
         let mut transaction = self.begin().await?;
         let wait = sqlx::query("select pg_advisory_xact_lock(hashtextextended('urna.login.admins', 0))");
         within("wait for others", wait.execute(&mut *transaction)).await?;
@@ -109,7 +110,7 @@ impl MadeAdmin {
     }
 }
 
-async fn admins(transaction: &mut Transaction<'static, Postgres>) -> Result<i64, StoreError> {
+async fn admins(transaction: &mut Transaction<'static, Postgres>) -> Result<i64, Away> {
     let count = sqlx::query_scalar("select count(*) from login.account where role = 'admin'");
     within("count the admins", count.fetch_one(&mut **transaction)).await
 }

@@ -4,12 +4,10 @@ mod admins;
 mod row;
 mod untold;
 
-use std::time::Duration;
-
+use schema::{Away, Schema, within};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use subjects::{Email, Person, Timestamp, UserId};
-use tokio::sync::OnceCell;
 
 pub use admins::MadeAdmin;
 pub use untold::{Telling, ToTell, Untold};
@@ -18,25 +16,10 @@ use crate::rules::role_name;
 use crate::store::row::{Row, accounts, select_accounts};
 use crate::store::untold::will_tell;
 
-/// How long Postgres may take to answer before it counts as away.
-const ANSWER_WITHIN: Duration = Duration::from_secs(4);
-/// How long a migration may wait for another's.
-const MIGRATE_WITHIN: &str = "2s";
-
 /// The accounts.
 #[derive(Debug)]
 pub struct Store {
-    pool: PgPool,
-    migrated: OnceCell<()>,
-}
-
-/// Postgres did not do what it was asked. It may later.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to {doing} in Postgres: {cause}")]
-pub struct StoreError {
-    doing: &'static str,
-    #[source]
-    cause: sqlx::Error,
+    schema: Schema,
 }
 
 /// One person's account.
@@ -69,7 +52,7 @@ pub enum NotKept {
     NoSuchAccount,
     /// Postgres is away.
     #[error(transparent)]
-    Away(#[from] StoreError),
+    Away(#[from] Away),
 }
 
 /// Which accounts are listed, in the order in which they registered.
@@ -86,13 +69,13 @@ pub struct Listing {
 impl Store {
     /// The accounts behind this pool. Nothing is asked of it yet.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, migrated: OnceCell::new() }
+        Self { schema: Schema::new("login", sqlx::migrate!(), pool) }
     }
 
     /// Whether Postgres answers and the schema is there.
     pub async fn is_there(&self) -> bool {
         let looked = async {
-            let look = sqlx::query("select from login.account limit 1").execute(self.pool().await?);
+            let look = sqlx::query("select from login.account limit 1").execute(self.schema.pool().await?);
             within("look at the schema", look).await
         };
         looked.await.is_ok()
@@ -101,28 +84,30 @@ impl Store {
     /// The account of this address.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+    /// [`Away`].
+    pub async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, Away> {
         let find = sqlx::query_as(select_accounts!("where email = $1")).bind(email.as_str());
-        let found: Option<Row> = within("find an account", find.fetch_optional(self.pool().await?)).await?;
+        let found: Option<Row> =
+            within("find an account", find.fetch_optional(self.schema.pool().await?)).await?;
         found.map(Account::try_from).transpose()
     }
 
     /// The account of this name.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn find(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+    /// [`Away`].
+    pub async fn find(&self, user: UserId) -> Result<Option<Account>, Away> {
         let find = sqlx::query_as(select_accounts!("where id = $1::uuid")).bind(user.to_string());
-        let found: Option<Row> = within("find an account", find.fetch_optional(self.pool().await?)).await?;
+        let found: Option<Row> =
+            within("find an account", find.fetch_optional(self.schema.pool().await?)).await?;
         found.map(Account::try_from).transpose()
     }
 
     /// The accounts of a listing.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn list(&self, listing: &Listing) -> Result<Vec<Account>, StoreError> {
+    /// [`Away`].
+    pub async fn list(&self, listing: &Listing) -> Result<Vec<Account>, Away> {
         let list = sqlx::query_as(select_accounts!(
             "where ($1::uuid is null or (created_at, id) > (select created_at, id from login.account where id = $1::uuid))
                and (starts_with(email, $2) or starts_with(lower(name), $2))
@@ -131,7 +116,7 @@ impl Store {
         .bind(listing.after.map(|user| user.to_string()))
         .bind(listing.prefix.to_lowercase())
         .bind(i64::from(listing.limit));
-        accounts(within("list the accounts", list.fetch_all(self.pool().await?)).await?)
+        accounts(within("list the accounts", list.fetch_all(self.schema.pool().await?)).await?)
     }
 
     /// Keeps a new account, and what is to be said of it.
@@ -141,7 +126,7 @@ impl Store {
     pub async fn add(&self, account: &Account, telling: Telling) -> Result<(), NotKept> {
         let mut transaction = self.begin().await?;
         match insert(&mut transaction, account).await {
-            Err(fault) if fault.is_of_one_address() => return Err(NotKept::EmailTaken),
+            Err(fault) if fault.is_of_a_second_one() => return Err(NotKept::EmailTaken),
             inserted => inserted?,
         }
         will_tell(&mut transaction, account.person.user, vec![telling]).await?;
@@ -166,7 +151,7 @@ impl Store {
         .bind(person.email.as_str())
         .bind(hash.expose_secret());
         let changed = match within("change an account", change.execute(&mut *transaction)).await {
-            Err(fault) if fault.is_of_one_address() => return Err(NotKept::EmailTaken),
+            Err(fault) if fault.is_of_a_second_one() => return Err(NotKept::EmailTaken),
             changed => changed?.rows_affected(),
         };
         if changed == 0 {
@@ -179,51 +164,23 @@ impl Store {
     /// Keeps another hash of the same password, unless it was changed meanwhile.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn renew_hash(&self, account: &Account, hash: &SecretString) -> Result<(), StoreError> {
+    /// [`Away`].
+    pub async fn renew_hash(&self, account: &Account, hash: &SecretString) -> Result<(), Away> {
         let renew = sqlx::query(
             "update login.account set password_hash = $3 where id = $1::uuid and password_hash = $2",
         )
         .bind(account.person.user.to_string())
         .bind(account.hash.expose_secret())
         .bind(hash.expose_secret());
-        within("renew a hash", renew.execute(self.pool().await?)).await.map(|_| ())
+        within("renew a hash", renew.execute(self.schema.pool().await?)).await.map(|_| ())
     }
 
-    /// The pool, behind which the schema is up to date.
-    async fn pool(&self) -> Result<&PgPool, StoreError> {
-        self.migrated.get_or_try_init(|| self.migrate()).await?;
-        Ok(&self.pool)
-    }
-
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        within("begin a transaction", self.pool().await?.begin()).await
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let mut migrator = sqlx::migrate!();
-        migrator.create_schema("login");
-        migrator.dangerous_set_table_name("login._sqlx_migrations");
-        // On a connection of its own, closed when this is given up: one that went back into the pool would come to
-        // hold the migrator's lock, for good.
-        let options = (*self.pool.connect_options()).clone().options([("lock_timeout", MIGRATE_WITHIN)]);
-        let migrate = async {
-            let mut own = PgConnection::connect_with(&options).await?;
-            migrator.run_direct(None, &mut own, false).await?;
-            own.close().await
-        };
-        within("bring the schema login up to date", migrate).await
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, Away> {
+        within("begin a transaction", self.schema.pool().await?.begin()).await
     }
 }
 
-impl StoreError {
-    /// Whether a second account of one address was turned away.
-    fn is_of_one_address(&self) -> bool {
-        self.cause.as_database_error().is_some_and(|fault| fault.is_unique_violation())
-    }
-}
-
-async fn insert(connection: &mut PgConnection, account: &Account) -> Result<(), StoreError> {
+async fn insert(connection: &mut PgConnection, account: &Account) -> Result<(), Away> {
     let Account { person, hash, created_at, version } = account;
     let insert = sqlx::query(
         "insert into login.account (id, email, name, password_hash, role, created_at, version)
@@ -239,15 +196,6 @@ async fn insert(connection: &mut PgConnection, account: &Account) -> Result<(), 
     within("add an account", insert.execute(connection)).await.map(|_| ())
 }
 
-async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), StoreError> {
+async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), Away> {
     within("commit", transaction.commit()).await
-}
-
-/// A connection that loses an answer would be waited for without end.
-async fn within<T>(
-    doing: &'static str,
-    asked: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
-    let answered = tokio::time::timeout(ANSWER_WITHIN, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    answered.map_err(|cause| StoreError { doing, cause })
 }

@@ -1,11 +1,12 @@
 //! An account as a row.
 
+use schema::Away;
 use secrecy::SecretString;
 use sqlx::FromRow;
 use subjects::{Email, Person, Timestamp, UserId};
 
 use crate::rules::parse_role;
-use crate::store::{Account, StoreError};
+use crate::store::Account;
 
 /// A query for accounts that ends like this.
 macro_rules! select_accounts {
@@ -31,14 +32,14 @@ pub(super) struct Row {
     created_at: i64,
 }
 
-pub(super) fn accounts(rows: Vec<Row>) -> Result<Vec<Account>, StoreError> {
+pub(super) fn accounts(rows: Vec<Row>) -> Result<Vec<Account>, Away> {
     rows.into_iter().map(Account::try_from).collect()
 }
 
 impl TryFrom<Row> for Account {
-    type Error = StoreError;
+    type Error = Away;
 
-    fn try_from(row: Row) -> Result<Self, StoreError> {
+    fn try_from(row: Row) -> Result<Self, Away> {
         let Row { id, email, name, password_hash, role, version, created_at } = row;
         let hash = SecretString::from(password_hash);
         let user = UserId::parse(&id).map_err(|why| unreadable("id", why))?;
@@ -51,7 +52,7 @@ impl TryFrom<Row> for Account {
 }
 
 /// Somebody else wrote in our schema.
-fn unreadable(column: &str, why: impl std::fmt::Display) -> StoreError {
+fn unreadable(column: &str, why: impl std::fmt::Display) -> Away {
     let cause = sqlx::Error::ColumnDecode { index: column.to_owned(), source: why.to_string().into() };
-    StoreError { doing: "read an account", cause }
+    Away::new("read an account", cause)
 }

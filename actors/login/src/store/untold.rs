@@ -1,11 +1,12 @@
 //! What is committed and still to be said: kept with the change itself, so that neither is there without the other.
 
+use schema::{Away, within};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, Postgres, Transaction};
 use subjects::{Said, UserId};
 
-use crate::store::{Store, StoreError, commit, within};
+use crate::store::{Store, commit};
 
 /// A message that goes with a change, as it will stand on the bus.
 #[derive(Debug)]
@@ -46,19 +47,19 @@ impl Store {
     /// The accounts of which something is still to be said.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn untold_accounts(&self) -> Result<Vec<UserId>, StoreError> {
+    /// [`Away`].
+    pub async fn untold_accounts(&self) -> Result<Vec<UserId>, Away> {
         let find = sqlx::query_scalar("select distinct account::text from login.untold");
         let found: Vec<String> =
-            within("look for what is untold", find.fetch_all(self.pool().await?)).await?;
+            within("look for what is untold", find.fetch_all(self.schema.pool().await?)).await?;
         Ok(found.iter().filter_map(|user| UserId::parse(user).ok()).collect())
     }
 
     /// What is still to be said of one account, once nobody else is saying it.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn to_tell(&self, user: UserId) -> Result<ToTell, StoreError> {
+    /// [`Away`].
+    pub async fn to_tell(&self, user: UserId) -> Result<ToTell, Away> {
         let mut held = self.begin().await?;
         let find = sqlx::query_as(
             "select id::text, subject, body::text, number from login.untold
@@ -74,8 +75,8 @@ impl ToTell {
     /// Takes note that all of them were said.
     ///
     /// # Errors
-    /// [`StoreError`]: they will be said again.
-    pub async fn were_told(mut self) -> Result<(), StoreError> {
+    /// [`Away`]: they will be said again.
+    pub async fn were_told(mut self) -> Result<(), Away> {
         let numbers: Vec<i64> = self.messages.iter().map(|message| message.number).collect();
         let forget = sqlx::query("delete from login.untold where number = any($1)").bind(numbers);
         within("note what was told", forget.execute(&mut *self.held)).await?;
@@ -87,7 +88,7 @@ pub(super) async fn will_tell(
     connection: &mut PgConnection,
     user: UserId,
     tellings: Vec<Telling>,
-) -> Result<(), StoreError> {
+) -> Result<(), Away> {
     for Telling { subject, body } in tellings {
         let keep = sqlx::query("insert into login.untold (account, subject, body) values ($1::uuid, $2, $3)")
             .bind(user.to_string())
