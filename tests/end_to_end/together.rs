@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use serde_json::json;
+use subjects::{Change, Round, RoundChanged, RoundId, RoundState, Said, TallyCounted, Timestamp};
 use tests::{Answer, Voter, World, audit, eventually};
 
+use crate::closing::operator;
 use crate::load::{Load, one_ballot_a_voter};
 
 /// A world in which every actor is a process of its own.
@@ -92,6 +95,72 @@ async fn a_tally_that_hangs_loses_its_rounds_and_does_no_harm_when_it_wakes() {
     world.voter_at("vote", "third").votes("cats").await;
     watcher.until("the third vote", |data| data["total"] == 3).await;
     world.close().await;
+}
+
+#[tokio::test]
+async fn a_round_that_is_counted_to_its_seal_holds_no_lock_in_postgres() {
+    let world = separate().await;
+    world.voter_at("vote", "ann").votes("cats").await;
+    let database = world.database().await;
+    let hold = async |number: i64| {
+        let locks = sqlx::query_scalar("select count(*) from pg_locks where locktype = 'advisory'");
+        let locks: i64 = locks.fetch_one(&database).await.ok()?;
+        (locks == number).then_some(())
+    };
+    eventually("the tally holds the round's lock", || hold(1)).await;
+    assert!(operator(&world, &["close", "demo"]).status.success());
+    eventually("nobody holds it", || hold(0)).await;
+    world.close().await;
+}
+
+/// So many that asking about each takes longer than a tally may be silent.
+const CLOSED: i64 = 12_000;
+
+#[tokio::test]
+async fn a_tally_counts_what_is_open_however_many_rounds_were_closed_before() {
+    let mut world = separate().await;
+    for name in ["tally", "round", "result"] {
+        world.kill(name);
+    }
+    were_closed(&world).await;
+    assert!(world.voter_at("vote", "ann").votes("cats").await.is_accepted());
+    world.start("tally").await;
+    let database = world.database().await;
+    eventually("the ballot is counted", || async {
+        let accepted = sqlx::query_scalar("select accepted from tally.cursor where round = 'demo'");
+        let accepted: Option<i64> = accepted.fetch_optional(&database).await.ok()?;
+        (accepted == Some(1)).then_some(())
+    })
+    .await;
+    world.abandon();
+}
+
+/// Makes rounds that were closed long ago, as they lie on the bus and in Postgres.
+async fn were_closed(world: &World) {
+    let at = Timestamp::from_unix_millis(0).expect("a moment");
+    let jetstream = world.jetstream().await.expect("the nats-server answers");
+    let said = (0..CLOSED).flat_map(|number| {
+        let id = RoundId::parse(&format!("closed-{number}")).expect("a slug");
+        let (counts, ledger) = Default::default();
+        let counted =
+            TallyCounted { at, round: id.clone(), sequence: 1, head: 1, counts, ledger, is_final: true };
+        let round = Round { state: RoundState::Closed, ..Round::blank(id) };
+        let changed = RoundChanged { at, change: Change::Closed, round };
+        let json = |it| serde_json::to_vec(it).expect("a message is JSON");
+        [(counted.subject(), json(&json!(counted))), (changed.subject(), json(&json!(changed)))]
+    });
+    let stored = stream::iter(said).map(async |(subject, payload)| {
+        let sent = jetstream.publish(subject, payload.into()).await.expect("the nats-server listens");
+        sent.await.expect("it is stored");
+    });
+    let rounds = jetstream.get_stream("ROUNDS").await.expect("the stream is there");
+    let open = rounds.get_last_raw_message_by_subject("round.demo").await.expect("the round is there");
+    stored.buffer_unordered(100).collect::<()>().await;
+    // The open one is read last.
+    jetstream.publish(open.subject, open.payload).await.expect("it is sent").await.expect("it is stored");
+    let counted = "insert into tally.cursor select 'closed-' || number, 1, 0, 0, 0, 0, true
+                   from generate_series(0, $1 - 1) as number";
+    sqlx::query(counted).bind(CLOSED).execute(&world.database().await).await.expect("postgres answers");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use metrics::{counter, gauge, histogram};
 use nats::intake::{Fault, Intake, Position, Run};
 use nats::{Bus, Clock, Expect, Latest, TraceContext};
 use sqlx::PgPool;
-use subjects::{Durable, Heard, MessageId, Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted};
+use subjects::{Durable, Heard, MessageId, RoundChanged, RoundId, RoundState, Stream, TallyCounted};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -33,6 +33,9 @@ use crate::store::{Locks, Store, StoreError};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
+/// How many closed rounds are asked about before Postgres is shown again that this tally is alive, and rounds that have
+/// opened meanwhile are counted. There may be thousands that nobody has to count any more.
+const CLOSED_AT_ONCE: usize = 100;
 /// How often counts are announced while there is more to be counted. Nobody is shown them more often.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
 
@@ -101,10 +104,12 @@ impl Tally {
 
     /// Takes the locks of rounds and counts them, for as long as Postgres keeps the locks; then begins again.
     async fn share(self) {
+        // What is finished stays finished, whatever becomes of the locks.
+        let mut finished = HashSet::new();
         while !self.given.stop.is_cancelled() {
             let mut counting = HashMap::new();
             let ended = match self.store.locks().await {
-                Ok(mut locks) => self.count_held(&mut locks, &mut counting).await,
+                Ok(mut locks) => self.count_held(&mut locks, &mut counting, &mut finished).await,
                 Err(away) => Err(away),
             };
             if let Err(away) = ended {
@@ -121,34 +126,54 @@ impl Tally {
         &self,
         locks: &mut Locks,
         counting: &mut HashMap<RoundId, Counting>,
+        finished: &mut HashSet<RoundId>,
     ) -> Result<(), StoreError> {
         let mut rounds = self.rounds.clone();
-        let mut finished = HashSet::new();
         while !self.given.stop.is_cancelled() {
             counting.retain(|_, count| !count.task.is_finished());
-            let mut free = Vec::new();
-            for newest in self.rounds.all() {
-                let round = &newest.message.round;
-                if !has_log(round) || finished.contains(&round.id) {
-                    continue;
+            self.count_free(locks, counting, self.all(RoundState::Open)).await?;
+            let mut closed = self.all(RoundState::Closed);
+            closed.retain(|round| !finished.contains(round));
+            for some in closed.chunks(CLOSED_AT_ONCE) {
+                let mut wanted = self.all(RoundState::Open);
+                for round in some {
+                    if self.is_done(round).await? {
+                        self.finish(round, locks, counting.remove(round)).await?;
+                        finished.insert(round.clone());
+                    } else {
+                        wanted.push(round.clone());
+                    }
                 }
-                if round.state == RoundState::Closed && self.is_done(&round.id).await? {
-                    self.finish(&round.id, counting.remove(&round.id)).await;
-                    finished.insert(round.id.clone());
-                } else if !counting.contains_key(&round.id) {
-                    free.push(round.id.clone());
-                }
-            }
-            // Asked even for none: it shows Postgres that this tally is alive.
-            for round in locks.take(&free).await? {
-                let count = self.count(&round);
-                counting.insert(round, count);
+                self.count_free(locks, counting, wanted).await?;
             }
             tokio::select! {
                 _ = rounds.changed() => {}
                 () = tokio::time::sleep(SHARE_EVERY) => {}
                 () = self.given.stop.cancelled() => {}
             }
+        }
+        Ok(())
+    }
+
+    /// The rounds in this state.
+    fn all(&self, state: RoundState) -> Vec<RoundId> {
+        let rounds = self.rounds.all();
+        let in_state = rounds.iter().map(|newest| &newest.message.round).filter(|round| round.state == state);
+        in_state.map(|round| round.id.clone()).collect()
+    }
+
+    /// Counts those of these rounds that nobody counts. Postgres is asked even for none: it sees that this tally is
+    /// alive.
+    async fn count_free(
+        &self,
+        locks: &mut Locks,
+        counting: &mut HashMap<RoundId, Counting>,
+        mut wanted: Vec<RoundId>,
+    ) -> Result<(), StoreError> {
+        wanted.retain(|round| !counting.contains_key(round));
+        for round in locks.take(&wanted).await? {
+            let count = self.count(&round);
+            counting.insert(round, count);
         }
         Ok(())
     }
@@ -163,13 +188,19 @@ impl Tally {
     }
 
     /// Lets go of a round that is counted to its seal: nothing is left to be read.
-    async fn finish(&self, round: &RoundId, count: Option<Counting>) {
+    async fn finish(
+        &self,
+        round: &RoundId,
+        locks: &mut Locks,
+        count: Option<Counting>,
+    ) -> Result<(), StoreError> {
         if let Some(count) = count {
             count.end().await;
         }
         if let Err(fault) = self.given.bus.forget(&Durable::tally(round)).await {
             debug!(round.id = %round, %fault, "its durable stays behind");
         }
+        locks.release(round).await
     }
 
     fn count(&self, round: &RoundId) -> Counting {
@@ -213,10 +244,6 @@ impl Counting {
         // It is a task of this process: it can only have ended.
         let _ = self.task.await;
     }
-}
-
-fn has_log(round: &Round) -> bool {
-    round.state != RoundState::Draft
 }
 
 impl Actor for Count {

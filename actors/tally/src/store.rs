@@ -1,5 +1,7 @@
 //! The scoreboard in Postgres, schema `tally`; and the locks by which tallies share the rounds.
 
+use std::collections::HashSet;
+
 use schema::{Away, Schema, within};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
@@ -157,13 +159,17 @@ impl Store {
     pub async fn locks(&self) -> Result<Locks, StoreError> {
         let options: PgConnectOptions = (*self.schema.pool().await?.connect_options()).clone();
         let options = options.options([("idle_session_timeout", LOCK_SESSION_SILENCE)]);
-        Ok(Locks(within("open the lock session", options.connect()).await?))
+        let session = within("open the lock session", options.connect()).await?;
+        Ok(Locks { session, held: HashSet::new() })
     }
 }
 
 /// A session that holds a lock for each round this tally counts. They fall with the session.
 #[derive(Debug)]
-pub struct Locks(PgConnection);
+pub struct Locks {
+    session: PgConnection,
+    held: HashSet<RoundId>,
+}
 
 impl Locks {
     /// Takes the locks of rounds, and tells of which: those that no other tally holds. Keeps the session alive.
@@ -171,14 +177,30 @@ impl Locks {
     /// # Errors
     /// [`StoreError::Away`]: every lock is lost.
     pub async fn take(&mut self, rounds: &[RoundId]) -> Result<Vec<RoundId>, StoreError> {
-        let names: Vec<&str> = rounds.iter().map(RoundId::as_str).collect();
+        // Postgres would count how often the session has taken one.
+        let free = rounds.iter().filter(|round| !self.held.contains(*round));
+        let names: Vec<&str> = free.map(RoundId::as_str).collect();
         let take = sqlx::query_scalar(
             "select round from unnest($1::text[]) as round
              where pg_try_advisory_lock(hashtextextended('urna.tally.' || round, 0))",
         );
-        let taken: Vec<String> =
-            within("take the locks of rounds", take.bind(names).fetch_all(&mut self.0)).await?;
-        Ok(rounds.iter().filter(|round| taken.iter().any(|name| name == round.as_str())).cloned().collect())
+        let taken = take.bind(names).fetch_all(&mut self.session);
+        let taken: Vec<String> = within("take the locks of rounds", taken).await?;
+        self.held.extend(taken.iter().filter_map(|name| RoundId::parse(name).ok()));
+        Ok(rounds.iter().filter(|round| self.held.contains(*round)).cloned().collect())
+    }
+
+    /// Gives the lock of a round back, if it is held: Postgres has room for some thousands, for everyone together.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`]: every lock is lost.
+    pub async fn release(&mut self, round: &RoundId) -> Result<(), StoreError> {
+        if self.held.remove(round) {
+            let release = sqlx::query("select pg_advisory_unlock(hashtextextended('urna.tally.' || $1, 0))");
+            let released = release.bind(round.as_str()).execute(&mut self.session);
+            within("give the lock of a round back", released).await?;
+        }
+        Ok(())
     }
 }
 
