@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{GetStreamErrorKind, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, ErrorCode};
@@ -276,12 +276,16 @@ impl Bus {
         deleted.map(|_| ()).map_err(|cause| Unavailable::new(doing(), cause))
     }
 
-    /// Whether the server refuses every further message of `stream`.
+    /// Whether the server refuses every further message of `stream`; `None` when there is no such stream.
     ///
     /// # Errors
-    /// [`Unavailable`] when the server does not answer or there is no such stream.
-    pub async fn is_sealed(&self, stream: &str) -> Result<bool, Unavailable> {
-        Ok(self.info(stream, || format!("ask about {stream}")).await?.config.sealed)
+    /// [`Unavailable`] when the server does not answer.
+    pub async fn is_sealed(&self, stream: &str) -> Result<Option<bool>, Unavailable> {
+        match self.jetstream.get_stream(stream).await {
+            Ok(told) => Ok(Some(told.cached_info().config.sealed)),
+            Err(cause) if is_missing(&cause.kind()) => Ok(None),
+            Err(cause) => Err(Unavailable::new(format!("ask about {stream}"), cause)),
+        }
     }
 
     /// Makes the server refuse every further message of `stream`. Nobody can undo it.
@@ -353,6 +357,10 @@ fn note(event: &Event, tell: &watch::Sender<bool>) {
         Event::ClientError(fault) => debug!(%fault, "NATS connection"),
         other => info!(event = %other, "NATS connection"),
     }
+}
+
+fn is_missing(kind: &GetStreamErrorKind) -> bool {
+    matches!(kind, GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 fn say_error(fault: &PublishError) -> SayError {

@@ -6,10 +6,11 @@ use std::process::{Command, Output};
 use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::{self, stream::Stream};
 use futures_util::TryStreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{Answer, Voter, World, audit, binary, eventually};
 
 use crate::load::Load;
+use crate::people::round;
 
 /// Runs a command of the operator.
 pub fn operator(world: &World, arguments: &[&str]) -> Output {
@@ -104,6 +105,30 @@ async fn nobody_waits_for_more_of_a_log_that_is_sealed() {
     sealed(&world).await;
     eventually("nobody waits", || async { (waiting(&world).await == 0).then_some(()) }).await;
     world.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_round_whose_log_was_deleted_is_left_alone() {
+    let mut world = World::with_urna().await;
+    closes(&world);
+    sealed(&world).await;
+    world.kill("urna");
+    world.jetstream().await.expect("the nats-server answers").delete_stream("VOTES-demo").await.unwrap();
+    world.start("urna").await;
+    // Taking another round to its end, it has come by the first.
+    let admin = world.admin().await;
+    round(&admin, "second", json!({})).await;
+    assert_eq!(admin.closes_round("second").await.status, 200);
+    eventually("the second is sealed", || async {
+        let jetstream = world.jetstream().await.ok()?;
+        let log = jetstream.get_stream("VOTES-second").await.ok()?;
+        log.cached_info().config.sealed.then_some(())
+    })
+    .await;
+    let log = world.log("urna");
+    let warned = log.lines().find(|line| line.contains("WARN") && line.contains("demo"));
+    assert_eq!(warned, None);
+    world.abandon();
 }
 
 /// How many requests for messages of the log lie with the server.

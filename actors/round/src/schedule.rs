@@ -36,7 +36,7 @@ impl Schedule {
     /// Goes on until its future is dropped.
     pub async fn keep(self) {
         let (mut rounds, mut tallies) = (self.rounds.clone(), self.tallies.clone());
-        let mut sealed = BTreeSet::new();
+        let mut finished = BTreeSet::new();
         loop {
             let mut unfinished = false;
             for newest in self.rounds.all() {
@@ -46,11 +46,10 @@ impl Schedule {
                     self.in_time(&round.id, Deed::Open).await;
                 } else if rules::is_over(round, now) {
                     self.in_time(&round.id, Deed::Close).await;
-                } else if round.state == RoundState::Closed && !sealed.contains(&round.id) {
+                } else if round.state == RoundState::Closed && !finished.contains(&round.id) {
                     match self.finish(round).await {
                         Ok(true) => {
-                            info!(round.id = %round.id, "sealed for ever");
-                            sealed.insert(round.id.clone());
+                            finished.insert(round.id.clone());
                         }
                         Ok(false) => unfinished = true,
                         Err(fault) => {
@@ -90,7 +89,8 @@ impl Schedule {
     /// Takes a closed round as far as it can go now. Whether that is its end.
     async fn finish(&self, round: &Round) -> Result<bool, Unavailable> {
         let log = Stream::votes(&round.id).name;
-        if self.book.bus.is_sealed(&log).await? {
+        // An operator may have deleted the log of a round that was closed: then nothing is left to be done.
+        if self.book.bus.is_sealed(&log).await?.unwrap_or(true) {
             return Ok(true);
         }
         let seal = RoundSealed { at: self.book.clock.now(), round: round.id.clone(), why: WHY.to_owned() };
@@ -114,6 +114,7 @@ impl Schedule {
             return Ok(false);
         }
         self.book.bus.seal(&log).await?;
+        info!(round.id = %round.id, "sealed for ever");
         Ok(true)
     }
 }
