@@ -85,7 +85,8 @@ struct Board {
     beat: Beat,
     /// A newer view waits for its moment.
     is_due: bool,
-    looked_at: Instant,
+    /// When somebody last asked for it.
+    looked_at: Option<Instant>,
     counting: Counting,
     /// The end of the log when it was last asked for.
     end: u64,
@@ -191,8 +192,9 @@ impl Results {
     /// Asks for the end of each watched round's log. Works however the tally and Postgres are.
     fn compare(&mut self, context: &mut Context<Self>) {
         for (id, board) in &self.boards {
-            // A draft has no log.
-            if !board.is_watched() || board.show.borrow().view.state == RoundState::Draft {
+            // A draft has no log, and behind a seal nothing comes.
+            let ends_elsewhere = |view: &View| view.state == RoundState::Draft || view.is_final;
+            if !board.is_watched() || ends_elsewhere(&board.show.borrow().view) {
                 continue;
             }
             let (bus, id) = (self.bus.clone(), id.clone());
@@ -226,15 +228,14 @@ impl Results {
 
 impl Board {
     fn new(view: View, round: Arc<Round>) -> Self {
-        let now = Instant::now();
         let (show, _) = watch::channel(view.shown(round));
         let (stage, _) = watch::channel(());
         Self {
             show,
             stage,
-            beat: Beat::new(now),
+            beat: Beat::new(Instant::now()),
             is_due: false,
-            looked_at: now,
+            looked_at: None,
             counting: Counting::Current,
             end: 0,
             behind_since: None,
@@ -270,7 +271,7 @@ impl Board {
     }
 
     fn is_watched(&self) -> bool {
-        self.show.receiver_count() > 0 || self.looked_at.elapsed() < WATCHED_FOR
+        self.show.receiver_count() > 0 || self.looked_at.is_some_and(|moment| moment.elapsed() < WATCHED_FOR)
     }
 }
 
@@ -318,7 +319,7 @@ impl Handler<Watch> for Results {
 
     fn handle(&mut self, Watch(id): Watch, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.boards.get_mut(&id).map(|board| {
-            board.looked_at = Instant::now();
+            board.looked_at = Some(Instant::now());
             Watched { shown: board.show.subscribe(), stage: board.stage.subscribe() }
         }))
     }
