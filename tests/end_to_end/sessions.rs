@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use subjects::SessionId;
 use tests::{ADMIN, ADMIN_PASSWORD, Page, Voter, World, eventually};
 
 use crate::people::{PASSWORD, email, id_of, person, session_of};
@@ -273,5 +274,26 @@ async fn a_session_ends_when_it_is_not_used_and_in_any_case_at_its_end() {
     assert!(!ann.is_signed_in().await, "nobody has used it");
     let refused = stranger.posts("/token", &json!({ "refresh_token": token("refresh_token") })).await;
     assert_eq!(refused.status, 401);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn sessions_that_ran_out_are_forgotten_however_many_there_are() {
+    let world = World::with_urna().await;
+    let ann = person(&world, "Ann").await;
+    let (own, listed) = (session_of(&ann).await, format!("urna:sessions:{}", id_of(&ann).await));
+    let mut redis = world.redis().await;
+    for _ in 0..50 {
+        let mut gone = redis::cmd("ZADD");
+        gone.arg(&listed);
+        for _ in 0..1_000 {
+            gone.arg(1).arg(SessionId::random().to_string());
+        }
+        let _: () = gone.query_async(&mut redis).await.unwrap();
+    }
+    assert_eq!(session_of(&ann).await, own);
+    let left: Vec<String> =
+        redis::cmd("ZRANGE").arg(&listed).arg(&[0, -1]).query_async(&mut redis).await.unwrap();
+    assert_eq!(left, [own]);
     world.close().await;
 }

@@ -5,6 +5,7 @@
 //! - `urna:login:<user>` what was last said of the account. Messages may be delivered again in another order; by this
 //!   what was said before cannot undo what was said after
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use redis::{Cmd, cmd, pipe};
@@ -17,6 +18,9 @@ use crate::rules::Place;
 /// How long an ended session, and what was said of an account, is remembered: longer than a message can be on its way
 /// while others pass it.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// How many sessions are looked up by one question.
+const LOOKED_UP_AT_ONCE: usize = 1_000;
 
 /// Notes what was said of an account, unless something was said after it.
 /// Keys: the account. Arguments: of which kind, its sequence, what it is, and for how long, in milliseconds.
@@ -159,32 +163,56 @@ impl Store {
     /// # Errors
     /// [`Away`].
     pub async fn of_user(&self, user: UserId) -> Result<Vec<Member>, Away> {
-        let newest_first =
-            cmd("ZRANGE").arg(user_key(user)).arg(&[0, -1]).arg("REV").arg("WITHSCORES").take();
-        let listed: Vec<(String, f64)> = self.redis.query(newest_first).await?;
+        let mut members = Vec::new();
+        let mut cursor = 0;
+        loop {
+            let (next, listed) = self.some_of_user(user, cursor).await?;
+            let mut gone = Vec::new();
+            for (id, sequence, kept, left) in listed {
+                let Some(kept) = kept else {
+                    gone.push(id);
+                    continue;
+                };
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+                members.push(Member { id, sequence, record: serde_json::from_str(&kept).ok(), left });
+            }
+            self.strike(user, &gone).await?;
+            if next == 0 {
+                break;
+            }
+            cursor = next;
+        }
+        // One may be told twice.
+        members.sort_by_key(|member| (Reverse(member.sequence), member.id));
+        members.dedup_by_key(|member| member.id);
+        Ok(members)
+    }
+
+    /// Some of a person's sessions, and the cursor of those that come next, 0 when there are no more. Whoever signs in
+    /// every minute has thousands, and an answer has to come in time. What is struck meanwhile hides no other.
+    async fn some_of_user(
+        &self,
+        user: UserId,
+        cursor: u64,
+    ) -> Result<(u64, Vec<(SessionId, u64, Option<String>, i64)>), Away> {
+        let mut scan = cmd("ZSCAN");
+        scan.arg(user_key(user)).arg(cursor).arg("COUNT").arg(LOOKED_UP_AT_ONCE);
+        let (next, listed): (u64, Vec<(String, f64)>) = self.redis.query(scan).await?;
         let listed: Vec<(SessionId, u64)> = listed
             .into_iter()
             .filter_map(|(id, sequence)| Some((SessionId::parse(&id).ok()?, sequence as u64)))
             .collect();
         // A pipeline of nothing would never be answered.
         if listed.is_empty() {
-            return Ok(Vec::new());
+            return Ok((next, Vec::new()));
         }
         let mut look_up = pipe();
         for (id, _) in &listed {
             look_up.get(session_key(*id)).pttl(session_key(*id));
         }
         let kept: Vec<(Option<String>, i64)> = self.redis.query(look_up).await?;
-        let mut members = Vec::with_capacity(listed.len());
-        for ((id, sequence), (kept, left)) in listed.into_iter().zip(kept) {
-            let Some(kept) = kept else {
-                self.forget(user, id).await?;
-                continue;
-            };
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            members.push(Member { id, sequence, record: serde_json::from_str(&kept).ok(), left });
-        }
-        Ok(members)
+        let both = listed.into_iter().zip(kept);
+        Ok((next, both.map(|((id, sequence), (kept, left))| (id, sequence, kept, left)).collect()))
     }
 
     /// Whether this session is, or just was, one of the person's.
@@ -217,7 +245,16 @@ impl Store {
     /// # Errors
     /// [`Away`].
     pub async fn forget(&self, user: UserId, id: SessionId) -> Result<(), Away> {
-        self.redis.query(cmd("ZREM").arg(user_key(user)).arg(id.to_string())).await
+        self.strike(user, &[id]).await
+    }
+
+    async fn strike(&self, user: UserId, sessions: &[SessionId]) -> Result<(), Away> {
+        // Redis refuses to strike nothing.
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = sessions.iter().map(ToString::to_string).collect();
+        self.redis.query(cmd("ZREM").arg(user_key(user)).arg(names)).await
     }
 
     /// Whether Redis answers.
