@@ -235,7 +235,7 @@ impl Heard for RoundChanged {
     }
 }
 
-/// `key.<round>`: the secret that ties identities to voters. Said once, when the round is made.
+/// `key.<round>`: the secret that ties identities to voters. Said once, when the round opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoterKeyMade {
     /// When.
