@@ -104,12 +104,10 @@ impl Tally {
 
     /// Takes the locks of rounds and counts them, for as long as Postgres keeps the locks; then begins again.
     async fn share(self) {
-        // What is finished stays finished, whatever becomes of the locks.
-        let mut finished = HashSet::new();
         while !self.given.stop.is_cancelled() {
             let mut counting = HashMap::new();
             let ended = match self.store.locks().await {
-                Ok(mut locks) => self.count_held(&mut locks, &mut counting, &mut finished).await,
+                Ok(mut locks) => self.count_held(&mut locks, &mut counting).await,
                 Err(away) => Err(away),
             };
             if let Err(away) = ended {
@@ -126,9 +124,10 @@ impl Tally {
         &self,
         locks: &mut Locks,
         counting: &mut HashMap<RoundId, Counting>,
-        finished: &mut HashSet<RoundId>,
     ) -> Result<(), StoreError> {
         let mut rounds = self.rounds.clone();
+        // As long as the locks are held: a Postgres that was away may have come back with less.
+        let mut finished = HashSet::new();
         while !self.given.stop.is_cancelled() {
             counting.retain(|_, count| !count.task.is_finished());
             self.count_free(locks, counting, self.all(RoundState::Open)).await?;
