@@ -173,19 +173,17 @@ async fn the_copy_of_the_rounds_goes_on_behind_an_answer_that_postgres_never_gav
     let mut holds_up = database.begin().await.unwrap();
     sqlx::query("lock table round.round in exclusive mode").execute(&mut *holds_up).await.unwrap();
     assert!(operator(&world, &["close", "demo"]).status.success());
-    let waiting = "select pid from pg_stat_activity
-                   where wait_event_type = 'Lock' and query like 'insert into round.%'";
-    let pid: i32 = eventually("the copy is being written", || async {
-        sqlx::query_scalar(waiting).fetch_optional(&database).await.ok()?
-    })
-    .await;
+    let writers = async |are_cancelled: bool| {
+        let writers = sqlx::query_scalar(
+            "select case when $1 then pg_cancel_backend(pid) end from pg_stat_activity
+             where wait_event_type = 'Lock' and query like 'insert into round.%'",
+        );
+        let writers: Vec<Option<bool>> = writers.bind(are_cancelled).fetch_all(&database).await.ok()?;
+        Some(writers.len())
+    };
+    eventually("the copy is being written", || async { (writers(false).await? > 0).then_some(()) }).await;
     proxy.set(Fault::LosesAnswers);
-    sqlx::query("select pg_cancel_backend($1)").bind(pid).execute(&database).await.unwrap();
-    eventually("it is not written any more", || async {
-        let is_waiting: Option<i32> = sqlx::query_scalar(waiting).fetch_optional(&database).await.ok()?;
-        is_waiting.is_none().then_some(())
-    })
-    .await;
+    eventually("it is not written any more", || async { (writers(true).await? == 0).then_some(()) }).await;
     holds_up.rollback().await.unwrap();
     proxy.set(Fault::None);
     eventually("the closed round is copied", || is("closed")).await;

@@ -8,8 +8,8 @@
 //! 2. the voter key is destroyed;
 //! 3. when the tally has passed the seal, the stream itself is sealed: the server refuses every further message.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use nats::{Expect, Latest, SayError, TraceContext, Unavailable};
 use subjects::{
@@ -22,8 +22,20 @@ use crate::rules::{self, By, Deed};
 
 /// The longest wait before the clock is looked at again: it may have been set.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the log of a closed round is back that an operator has deleted.
+const LOOK_FOR_LOG_EVERY: Duration = Duration::from_secs(60);
 /// Why a round is sealed, in the seal.
 const WHY: &str = "it was closed";
+
+/// How far a closed round is from its end.
+enum End {
+    /// The server refuses every further message.
+    Sealed,
+    /// Something is still to be done.
+    Ahead,
+    /// An operator has deleted the log, and may put it back.
+    WithoutLog,
+}
 
 /// Opens and closes rounds whose time has come, and takes each closed round to its end.
 pub(crate) struct Schedule {
@@ -36,7 +48,7 @@ impl Schedule {
     /// Goes on until its future is dropped.
     pub async fn keep(self) {
         let (mut rounds, mut tallies) = (self.rounds.clone(), self.tallies.clone());
-        let mut finished = BTreeSet::new();
+        let (mut sealed, mut without_log) = (BTreeSet::new(), BTreeMap::<RoundId, Instant>::new());
         loop {
             let mut unfinished = false;
             for newest in self.rounds.all() {
@@ -46,12 +58,18 @@ impl Schedule {
                     self.in_time(&round.id, Deed::Open).await;
                 } else if rules::is_over(round, now) {
                     self.in_time(&round.id, Deed::Close).await;
-                } else if round.state == RoundState::Closed && !finished.contains(&round.id) {
+                } else if round.state == RoundState::Closed
+                    && !sealed.contains(&round.id)
+                    && without_log.get(&round.id).is_none_or(|since| since.elapsed() > LOOK_FOR_LOG_EVERY)
+                {
                     match self.finish(round).await {
-                        Ok(true) => {
-                            finished.insert(round.id.clone());
+                        Ok(End::Sealed) => {
+                            sealed.insert(round.id.clone());
                         }
-                        Ok(false) => unfinished = true,
+                        Ok(End::WithoutLog) => {
+                            without_log.insert(round.id.clone(), Instant::now());
+                        }
+                        Ok(End::Ahead) => unfinished = true,
                         Err(fault) => {
                             warn!(round.id = %round.id, %fault, "will try again");
                             unfinished = true;
@@ -86,12 +104,16 @@ impl Schedule {
         }
     }
 
-    /// Takes a closed round as far as it can go now. Whether that is its end.
-    async fn finish(&self, round: &Round) -> Result<bool, Unavailable> {
+    /// Takes a closed round as far as it can go now.
+    async fn finish(&self, round: &Round) -> Result<End, Unavailable> {
         let log = Stream::votes(&round.id).name;
-        // An operator may have deleted the log of a round that was closed: then nothing is left to be done.
-        if self.book.bus.is_sealed(&log).await?.unwrap_or(true) {
-            return Ok(true);
+        match self.book.bus.is_sealed(&log).await? {
+            Some(true) => return Ok(End::Sealed),
+            Some(false) => {}
+            None => {
+                self.destroy_key(&round.id).await?;
+                return Ok(End::WithoutLog);
+            }
         }
         let seal = RoundSealed { at: self.book.clock.now(), round: round.id.clone(), why: WHY.to_owned() };
         let said = self
@@ -105,16 +127,20 @@ impl Schedule {
             Err(SayError::Conflict | SayError::Sealed) => {}
             Err(fault) => {
                 warn!(round.id = %round.id, %fault, "the seal is not written yet");
-                return Ok(false);
+                return Ok(End::Ahead);
             }
         }
-        self.book.bus.destroy_newest(&Stream::keys().name, &VoterKeyMade::subject_of(&round.id)).await?;
+        self.destroy_key(&round.id).await?;
         let counted = self.tallies.get(&TallyCounted::subject_of(&round.id));
         if counted.is_none_or(|newest| !newest.message.is_final) {
-            return Ok(false);
+            return Ok(End::Ahead);
         }
         self.book.bus.seal(&log).await?;
         info!(round.id = %round.id, "sealed for ever");
-        Ok(true)
+        Ok(End::Sealed)
+    }
+
+    async fn destroy_key(&self, id: &RoundId) -> Result<(), Unavailable> {
+        self.book.bus.destroy_newest(&Stream::keys().name, &VoterKeyMade::subject_of(id)).await
     }
 }

@@ -50,8 +50,14 @@ impl Schema {
     /// # Errors
     /// [`Away`].
     pub async fn pool(&self) -> Result<&PgPool, Away> {
+        if self.is_up_to_date.load(Ordering::Relaxed) {
+            return Ok(&self.pool);
+        }
+        let doing = format!("bring the schema {} up to date", self.name);
+        let _turn = within(doing.clone(), async { Ok(self.turn.lock().await) }).await?;
         if !self.is_up_to_date.load(Ordering::Relaxed) {
-            within(format!("bring the schema {} up to date", self.name), self.migrate()).await?;
+            // All of its time for whoever's turn it is, and not what waiting has left of it.
+            within(doing, self.migrate()).await?;
         }
         Ok(&self.pool)
     }
@@ -74,10 +80,6 @@ impl Schema {
     }
 
     async fn migrate(&self) -> Result<(), sqlx::Error> {
-        let _turn = self.turn.lock().await;
-        if self.is_up_to_date.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         // On a connection of its own, closed when this is given up: one that went back into the pool would come to
         // hold the migrator's lock, for good.
         let options = (*self.pool.connect_options()).clone().options([("lock_timeout", MIGRATE_WITHIN)]);
@@ -106,7 +108,7 @@ impl Away {
     }
 }
 
-/// Waits for an answer: a connection that loses one would be waited for without end.
+/// Waits for an answer within a transaction, or of no table: a connection that loses one would be waited for without end.
 ///
 /// # Errors
 /// [`Away`].

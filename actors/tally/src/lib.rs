@@ -33,9 +33,6 @@ use crate::store::{Locks, Store, StoreError};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
-/// How many closed rounds are asked about before Postgres is shown again that this tally is alive, and rounds that have
-/// opened meanwhile are counted. There may be thousands that nobody has to count any more.
-const CLOSED_AT_ONCE: usize = 100;
 /// How often counts are announced while there is more to be counted. Nobody is shown them more often.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
 
@@ -133,18 +130,25 @@ impl Tally {
             self.count_free(locks, counting, self.all(RoundState::Open)).await?;
             let mut closed = self.all(RoundState::Closed);
             closed.retain(|round| !finished.contains(round));
-            for some in closed.chunks(CLOSED_AT_ONCE) {
-                let mut wanted = self.all(RoundState::Open);
-                for round in some {
-                    if self.is_done(round).await? {
-                        self.finish(round, locks, counting.remove(round)).await?;
-                        finished.insert(round.clone());
-                    } else {
-                        wanted.push(round.clone());
-                    }
+            let (mut wanted, mut shared) = (Vec::new(), Instant::now());
+            for round in closed {
+                if self.given.stop.is_cancelled() {
+                    return Ok(());
                 }
-                self.count_free(locks, counting, wanted).await?;
+                if self.is_done(&round).await? {
+                    self.finish(&round, locks, counting.remove(&round)).await?;
+                    finished.insert(round);
+                } else {
+                    wanted.push(round);
+                }
+                // There may be thousands that nobody has to count any more.
+                if shared.elapsed() > SHARE_EVERY {
+                    wanted.extend(self.all(RoundState::Open));
+                    self.count_free(locks, counting, std::mem::take(&mut wanted)).await?;
+                    shared = Instant::now();
+                }
             }
+            self.count_free(locks, counting, wanted).await?;
             tokio::select! {
                 _ = rounds.changed() => {}
                 () = tokio::time::sleep(SHARE_EVERY) => {}

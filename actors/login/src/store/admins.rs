@@ -26,7 +26,7 @@ impl Store {
     /// [`Away`].
     pub async fn has_admin(&self) -> Result<bool, Away> {
         let look = sqlx::query_scalar("select exists (select from login.account where role = 'admin')");
-        within("look for an admin", look.fetch_one(self.schema.pool().await?)).await
+        self.schema.answer("look for an admin", look.fetch_one(self.schema.pool().await?)).await
     }
 
     /// Makes `account` an admin's, or gives the account of its address its hash and makes it one. Nobody, when there

@@ -76,7 +76,7 @@ impl Store {
     pub async fn is_there(&self) -> bool {
         let looked = async {
             let look = sqlx::query("select from login.account limit 1").execute(self.schema.pool().await?);
-            within("look at the schema", look).await
+            self.schema.answer("look at the schema", look).await
         };
         looked.await.is_ok()
     }
@@ -88,7 +88,7 @@ impl Store {
     pub async fn find_by_email(&self, email: &Email) -> Result<Option<Account>, Away> {
         let find = sqlx::query_as(select_accounts!("where email = $1")).bind(email.as_str());
         let found: Option<Row> =
-            within("find an account", find.fetch_optional(self.schema.pool().await?)).await?;
+            self.schema.answer("find an account", find.fetch_optional(self.schema.pool().await?)).await?;
         found.map(Account::try_from).transpose()
     }
 
@@ -99,7 +99,7 @@ impl Store {
     pub async fn find(&self, user: UserId) -> Result<Option<Account>, Away> {
         let find = sqlx::query_as(select_accounts!("where id = $1::uuid")).bind(user.to_string());
         let found: Option<Row> =
-            within("find an account", find.fetch_optional(self.schema.pool().await?)).await?;
+            self.schema.answer("find an account", find.fetch_optional(self.schema.pool().await?)).await?;
         found.map(Account::try_from).transpose()
     }
 
@@ -116,7 +116,7 @@ impl Store {
         .bind(listing.after.map(|user| user.to_string()))
         .bind(listing.prefix.to_lowercase())
         .bind(i64::from(listing.limit));
-        accounts(within("list the accounts", list.fetch_all(self.schema.pool().await?)).await?)
+        accounts(self.schema.answer("list the accounts", list.fetch_all(self.schema.pool().await?)).await?)
     }
 
     /// Keeps a new account, and what is to be said of it.
@@ -172,7 +172,7 @@ impl Store {
         .bind(account.person.user.to_string())
         .bind(account.hash.expose_secret())
         .bind(hash.expose_secret());
-        within("renew a hash", renew.execute(self.schema.pool().await?)).await.map(|_| ())
+        self.schema.answer("renew a hash", renew.execute(self.schema.pool().await?)).await.map(|_| ())
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, Away> {

@@ -51,7 +51,7 @@ impl Store {
     pub async fn untold_accounts(&self) -> Result<Vec<UserId>, Away> {
         let find = sqlx::query_scalar("select distinct account::text from login.untold");
         let found: Vec<String> =
-            within("look for what is untold", find.fetch_all(self.schema.pool().await?)).await?;
+            self.schema.answer("look for what is untold", find.fetch_all(self.schema.pool().await?)).await?;
         Ok(found.iter().filter_map(|user| UserId::parse(user).ok()).collect())
     }
 
