@@ -137,8 +137,12 @@ async fn a_big_screen_shows_how_to_join_and_never_what_is_hidden() {
     }
     world.quiet().await;
     let address = format!("{}/vote/open", world.address("urna").trim_start_matches("http://"));
-    let open = world.voter().opens("/present/open").await;
-    assert!(open.contains(&address) && open.contains("QR code") && open.contains("100.0%"), "{open}");
+    let open = eventually("the vote is shown", || async {
+        let page = world.voter().opens("/present/open").await;
+        page.contains("100.0%").then_some(page)
+    })
+    .await;
+    assert!(open.contains(&address) && open.contains("QR code"), "{open}");
     let (nobody, owner) = (world.voter().opens("/present/secret").await, olga.opens("/present/secret").await);
     for page in [&nobody, &owner] {
         assert!(
