@@ -1,6 +1,7 @@
 //! A moment, as it is written in every message: RFC 3339, UTC.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,15 +14,18 @@ use time::{OffsetDateTime, UtcOffset};
 #[serde(transparent)]
 pub struct Timestamp(#[serde(with = "time::serde::rfc3339")] OffsetDateTime);
 
+/// The years that can be written.
+const YEARS: RangeInclusive<i32> = 0..=9999;
+
 /// Why a text is no moment. The words can be shown to whoever wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a moment such as 2026-11-21T09:30:00Z")]
 pub struct MalformedTimestamp;
 
 impl Timestamp {
-    /// Milliseconds since 1970-01-01T00:00:00Z; `None` beyond the year 9999.
+    /// Milliseconds since 1970-01-01T00:00:00Z; `None` outside the years 0 to 9999, which RFC 3339 ends with.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok().map(Self)
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok().and_then(Self::in_utc)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -32,10 +36,16 @@ impl Timestamp {
     /// Takes RFC 3339 in any zone.
     ///
     /// # Errors
-    /// [`MalformedTimestamp`] for anything else.
+    /// [`MalformedTimestamp`] for anything else, and for a moment whose year in UTC is not one of 0 to 9999: the last hours
+    /// of 9999 west of Greenwich, and the first of 0 east of it.
     pub fn parse(text: &str) -> Result<Self, MalformedTimestamp> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| MalformedTimestamp)?;
-        Ok(Self(moment.to_offset(UtcOffset::UTC)))
+        Self::in_utc(moment).ok_or(MalformedTimestamp)
+    }
+
+    fn in_utc(moment: OffsetDateTime) -> Option<Self> {
+        let moment = moment.checked_to_offset(UtcOffset::UTC)?;
+        YEARS.contains(&moment.year()).then_some(Self(moment))
     }
 
     /// As people say it, to the minute: `21 November 2026, 09:30 UTC`.
@@ -75,6 +85,22 @@ mod tests {
         let moment = Timestamp::parse("2026-11-21T10:30:00.250+01:00").unwrap();
         assert_eq!(moment.to_string(), "2026-11-21T09:30:00.25Z");
         assert_eq!(Timestamp::parse("tomorrow"), Err(MalformedTimestamp));
+    }
+
+    #[test]
+    fn a_moment_that_cannot_be_written_in_utc_is_none() {
+        let within = ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59+05:00", "0000-01-01T00:00:00-01:00"];
+        for text in within {
+            let moment = Timestamp::parse(text).unwrap();
+            assert_eq!(Timestamp::parse(&moment.to_string()), Ok(moment), "{text}");
+            assert_eq!(Timestamp::from_unix_millis(moment.unix_millis()), Some(moment), "{text}");
+        }
+        for text in ["9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00+01:00"] {
+            assert_eq!(Timestamp::parse(text), Err(MalformedTimestamp), "{text}");
+        }
+        for millis in [i64::MIN, -62_167_219_200_001, 253_402_300_800_000, i64::MAX] {
+            assert_eq!(Timestamp::from_unix_millis(millis), None, "{millis}");
+        }
     }
 
     #[test]

@@ -105,6 +105,12 @@ fn times() -> Vec<Row> {
             "emails[0]",
         ),
     ]
+        make("a year behind the last", json!({ "closes_at": "9999-12-31T23:59:59-05:00" }), "closes_at"),
+        make(
+            "a year before the first",
+            json!({ "opens_at": "0000-01-01T00:00:00+01:00", "state": "open" }),
+            "opens_at",
+        ),
 }
 
 /// What is sent at the wrong time. `open`, `draft` and `closed` are rounds.
