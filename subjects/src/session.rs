@@ -41,6 +41,8 @@ pub enum WhyEnded {
     SignedOut,
     /// Their password was changed elsewhere.
     PasswordChanged,
+    /// They are signed in at so many places that the newest took the place of this one.
+    TooMany,
 }
 
 /// Everything that is said of a session.

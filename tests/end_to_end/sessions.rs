@@ -297,3 +297,65 @@ async fn sessions_that_ran_out_are_forgotten_however_many_there_are() {
     assert_eq!(left, [own]);
     world.close().await;
 }
+
+/// Lists sessions as if they had been opened together with `session`: copies of it, which are as good as any other, and
+/// some that ran out.
+async fn crowd(world: &World, user: &str, session: &str, copies: usize, ran_out: usize) {
+    let mut redis = world.redis().await;
+    let listed = format!("urna:sessions:{user}");
+    let mut look_up = redis::pipe();
+    look_up.cmd("GET").arg(format!("urna:session:{session}")).cmd("ZSCORE").arg(&listed).arg(session);
+    let (record, sequence): (String, f64) =
+        look_up.query_async(&mut redis).await.expect("the session is there");
+    let mut write = redis::pipe();
+    for place in 0..copies + ran_out {
+        let copy = SessionId::random().to_string();
+        write.cmd("ZADD").arg(&listed).arg(sequence).arg(&copy).ignore();
+        if place < copies {
+            write.cmd("SET").arg(format!("urna:session:{copy}")).arg(&record).arg(&["EX", "3600"]).ignore();
+        }
+    }
+    let () = write.query_async(&mut redis).await.expect("redis answers");
+}
+
+#[tokio::test]
+async fn an_account_has_at_most_a_hundred_sessions_and_the_oldest_makes_room() {
+    let world = World::with_urna().await;
+    let oldest = person(&world, "Ann").await;
+    let [next, hundredth, newest] = [(); 3].map(|()| world.voter());
+    next.signs_in(&email("Ann"), PASSWORD).await;
+    let (user, first, second) = (id_of(&oldest).await, session_of(&oldest).await, session_of(&next).await);
+    crowd(&world, &user, &second, 97, 50).await;
+    let mut redis = world.redis().await;
+    let mut listed = async || -> Vec<String> {
+        let mut list = redis::cmd("ZRANGE");
+        list.arg(format!("urna:sessions:{user}")).arg(&[0, -1]).query_async(&mut redis).await.unwrap()
+    };
+    let ended = async || -> Vec<Value> {
+        let ended = said(&world, "SESSIONS").await.into_iter().filter(|(it, _)| it.ends_with(".ended"));
+        ended.map(|(_, text)| serde_json::from_str(&text).expect("JSON")).collect()
+    };
+
+    hundredth.signs_in(&email("Ann"), PASSWORD).await;
+    world.quiet().await;
+    let full = listed().await;
+    assert_eq!((full.len(), &full[0]), (100, &first), "those that ran out are forgotten, and nobody else");
+    assert!(oldest.is_signed_in().await && hundredth.is_signed_in().await);
+    assert_eq!(ended().await, [] as [Value; 0]);
+
+    newest.signs_in(&email("Ann"), PASSWORD).await;
+    world.quiet().await;
+    assert!(!oldest.is_signed_in().await, "it made room");
+    for place in [&next, &hundredth, &newest] {
+        assert!(place.is_signed_in().await);
+    }
+    let left = listed().await;
+    assert_eq!((left.len(), &left[..99]), (100, &full[1..]));
+    assert_eq!(newest.asks("/sessions").await.body["sessions"].as_array().map(Vec::len), Some(100));
+    let ended = ended().await;
+    let [ended] = &ended[..] else { panic!("one session makes room: {ended:?}") };
+    assert_eq!((&ended["session"], &ended["why"]), (&json!(first), &json!("too_many")));
+    let metrics = newest.opens("/metrics").await;
+    assert!(metrics.contains("urna_session_ended_total{why=\"too_many\"} 1\n"), "{metrics}");
+    world.close().await;
+}

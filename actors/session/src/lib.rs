@@ -194,6 +194,19 @@ impl Sessions {
             counter!("urna_session_opened_total").increment(1);
             debug!(session.id = %session, user.id = %user, "opened");
         }
+        if opening.listed > rules::SESSIONS_MAX {
+            self.make_room(user, session, trace).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the person's oldest sessions when they are too many with the one that was `opened`. It is done when whoever
+    /// waits for that one has heard of it; and also when its proof comes again, which finds what was left undone.
+    async fn make_room(&self, user: UserId, opened: SessionId, trace: TraceContext) -> Result<(), Later> {
+        let sessions = self.sessions_of(user).await?;
+        for session in rules::too_many(&sessions, opened) {
+            self.end_and_tell(user, session, WhyEnded::TooMany, trace.next()).await?;
+        }
         Ok(())
     }
 
@@ -201,8 +214,7 @@ impl Sessions {
     async fn rename(&self, sequence: u64, changed: &LoginChanged) -> Result<(), Later> {
         let user = changed.person.user;
         self.store.note_change(sequence, &changed.person).await?;
-        let sessions: Vec<SessionId> =
-            self.store.of_user(user).await?.iter().map(|member| member.id).collect();
+        let sessions = self.sessions_of(user).await?;
         Ok(self.store.rename(user, &sessions).await?)
     }
 
@@ -221,12 +233,22 @@ impl Sessions {
                 continue;
             }
             let why = WhyEnded::PasswordChanged;
-            self.end(member.id, why).await?;
-            // It is said before the session is forgotten: after a crash in between it is found, and said again.
-            self.tell_end(secured.user, member.id, why, trace.next()).await?;
-            self.store.forget(secured.user, member.id).await?;
+            self.end_and_tell(secured.user, member.id, why, trace.next()).await?;
         }
         Ok(())
+    }
+
+    /// It is said before the session is forgotten: after a crash in between it is found, and said again.
+    async fn end_and_tell(
+        &self,
+        user: UserId,
+        session: SessionId,
+        why: WhyEnded,
+        trace: TraceContext,
+    ) -> Result<(), Later> {
+        self.end(session, why).await?;
+        self.tell_end(user, session, why, trace).await?;
+        Ok(self.store.forget(user, session).await?)
     }
 
     async fn sign_out(&self, user: UserId, session: SessionId) -> Result<(), NotEnded> {
@@ -246,12 +268,18 @@ impl Sessions {
         Ok(())
     }
 
+    /// The newest first.
+    async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionId>, Away> {
+        Ok(self.store.of_user(user).await?.iter().map(|member| member.id).collect())
+    }
+
     async fn end(&self, session: SessionId, why: WhyEnded) -> Result<Before, Away> {
         let before = self.store.end(session).await?;
         if before == Before::Open {
             let label = match why {
                 WhyEnded::SignedOut => "signed_out",
                 WhyEnded::PasswordChanged => "password_changed",
+                WhyEnded::TooMany => "too_many",
             };
             counter!("urna_session_ended_total", "why" => label).increment(1);
             debug!(session.id = %session, why = label, "ended");

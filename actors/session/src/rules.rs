@@ -1,11 +1,21 @@
-//! When a session is opened, what outlives a change of password, and how sessions are told in words. Pure.
+//! When a session is opened, what outlives a change of password, which are too many, and how sessions are told in
+//! words. Pure.
 
 use std::time::Duration;
 
-use subjects::Timestamp;
+use subjects::{SessionId, Timestamp};
 
 /// How long after it was said a proof may open a session. Whoever waited for it was answered long before.
 pub const PROOF_LIFE: Duration = Duration::from_secs(60);
+
+/// How many open sessions an account has at most. Another name is written into all of them by one command, for which
+/// Redis lets everybody else wait, and another password ends them one after another, for which every other sign-in
+/// waits; so nobody may have as many as they like. It is more than anybody has browsers.
+pub const SESSIONS_MAX: usize = 100;
+
+/// How many sessions are ended for one that is opened. It is more than one, so that an account that has more than
+/// [`SESSIONS_MAX`] comes down to them; and not all of them, because every other sign-in waits meanwhile.
+pub const ENDED_AT_ONCE: usize = 10;
 
 /// The marks by which browsers are known, those first that also carry the marks of others.
 const BROWSERS: [(&str, &str); 9] = [
@@ -52,6 +62,15 @@ impl Place {
 /// Whether a proof that was said at `said_at` is too old to open a session.
 pub fn is_stale(said_at: Timestamp, now: Timestamp) -> bool {
     now.since(said_at) > PROOF_LIFE
+}
+
+/// Which of a person's sessions, given the newest first, are to be ended because they are too many since `opened` is
+/// among them: the oldest, the oldest first, and no more than [`ENDED_AT_ONCE`]. Never `opened` itself: somebody has
+/// just been told that it is open, and where the log began anew, its sequence is lower than that of all from before.
+pub fn too_many(newest_first: &[SessionId], opened: SessionId) -> Vec<SessionId> {
+    let excess = newest_first.len().saturating_sub(SESSIONS_MAX);
+    let others = newest_first.iter().rev().filter(|id| **id != opened);
+    others.take(excess.min(ENDED_AT_ONCE)).copied().collect()
 }
 
 /// When a session ends, however much it is used.
@@ -142,6 +161,23 @@ mod tests {
         assert!(!is_after(6, 101), "the clock was set back");
         assert!(!is_after(8, 99), "the log began anew");
         assert!(!is_after(7, 100));
+    }
+
+    #[test]
+    fn the_oldest_session_makes_room_and_never_the_one_just_opened() {
+        let of = |count: usize| -> Vec<SessionId> { (0..count).map(|_| SessionId::random()).collect() };
+        let full = of(SESSIONS_MAX);
+        assert_eq!(too_many(&full, full[0]), []);
+        assert_eq!(too_many(&full, SessionId::random()), [], "what was opened has ended meanwhile");
+
+        let over = of(SESSIONS_MAX + 2);
+        let [.., older, oldest] = over[..] else { panic!("there are many") };
+        assert_eq!(too_many(&over, over[0]), [oldest, older]);
+        assert_eq!(too_many(&over, oldest), [older, over[SESSIONS_MAX - 1]], "the log began anew");
+
+        let many = of(SESSIONS_MAX + 3 * ENDED_AT_ONCE);
+        let ended = too_many(&many, many[0]);
+        assert_eq!((ended.len(), ended.first()), (ENDED_AT_ONCE, many.last()));
     }
 
     #[test]

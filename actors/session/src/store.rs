@@ -66,6 +66,8 @@ pub struct Opening {
     pub secured: Option<Place>,
     /// Who the account's person is since it was last changed.
     pub person: Option<Person>,
+    /// How many sessions of the person are listed now, this one and those that ran out among them.
+    pub listed: usize,
 }
 
 /// What was in a session's place.
@@ -114,7 +116,9 @@ impl Store {
         open.cmd("PEXPIRE").arg(&user).arg(longest).arg("NX").ignore();
         open.cmd("PEXPIRE").arg(&user).arg(longest).arg("GT").ignore();
         open.cmd("HMGET").arg(login_key(record.person.user)).arg(&["secured", "secured_is", "changed_is"]);
-        let (before, (sequence, at, person)): (Option<String>, LastSaid) = self.redis.query(open).await?;
+        open.cmd("ZCARD").arg(&user);
+        let (before, said, listed): (Option<String>, LastSaid, usize) = self.redis.query(open).await?;
+        let (sequence, at, person) = said;
         let at = at.and_then(Timestamp::from_unix_millis);
         Ok(Opening {
             before: match before.as_deref() {
@@ -124,6 +128,7 @@ impl Store {
             },
             secured: sequence.zip(at).map(|(sequence, at)| Place { sequence, at }),
             person: person.and_then(|person| serde_json::from_str(&person).ok()),
+            listed,
         })
     }
 
@@ -188,8 +193,8 @@ impl Store {
         Ok(members)
     }
 
-    /// Some of a person's sessions, and the cursor of those that come next, 0 when there are no more. Whoever signs in
-    /// every minute has thousands, and an answer has to come in time. What is struck meanwhile hides no other.
+    /// Some of a person's sessions, and the cursor of those that come next, 0 when there are no more. However long
+    /// the list is, each answer has to come in time. What is struck meanwhile hides no other.
     async fn some_of_user(
         &self,
         user: UserId,
