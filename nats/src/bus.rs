@@ -226,7 +226,7 @@ impl Bus {
         tokio::select! {
             stored = stored => match stored {
                 Ok(acknowledgement) => Ok(acknowledgement.sequence),
-                Err(fault) => Err(say_error(&fault)),
+                Err(fault) => Err(say_error(&fault, self.replicas)),
             },
             // An answer that was on its way is lost with the connection: no use waiting for it.
             _ = connected.wait_for(|up| !*up) => Err(SayError::Unanswered),
@@ -363,10 +363,14 @@ fn is_missing(kind: &GetStreamErrorKind) -> bool {
     matches!(kind, GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-fn say_error(fault: &PublishError) -> SayError {
+fn say_error(fault: &PublishError, replicas: usize) -> SayError {
     use std::error::Error as _;
     let answer = fault.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     match (fault.kind(), answer.map(jetstream::Error::error_code)) {
+        // Of its own disk: those of the others may have taken it.
+        (_, Some(ErrorCode::STREAM_STORE_FAILED | ErrorCode::INSUFFICIENT_RESOURCES)) if replicas > 1 => {
+            SayError::Unanswered
+        }
         (PublishErrorKind::WrongLastSequence, _) => SayError::Conflict,
         // A cluster says so in words of its own while another message is under way.
         (_, Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)) => SayError::Conflict,

@@ -173,12 +173,23 @@ impl Book {
         let key =
             VoterKeyMade { at: self.clock.now(), round: round.clone(), key: VoterKey::from_bytes(bits) };
         match self.bus.say(&key, &MessageId::random(), Expect::LastOfSubject(0), trace).await {
+            Ok(_) => {}
             // Somebody else made the key, or we did before we died. There must only ever be one.
-            Ok(_) | Err(SayError::Conflict) => {}
+            Err(SayError::Conflict) => self.find_key(round).await?,
             Err(fault) => return Err(NotWritten::Later(fault.to_string())),
         }
         let declared = self.bus.declare(&Stream::votes(round)).await;
         declared.map_err(|away| NotWritten::Later(away.to_string()))
+    }
+
+    /// Makes sure that the key of a round is there. A cluster says that somebody was first while theirs is under way, too,
+    /// and it may never be stored.
+    async fn find_key(&self, round: &RoundId) -> Result<(), NotWritten> {
+        match self.bus.newest_of(&Stream::keys().name, &VoterKeyMade::subject_of(round)).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(NotWritten::Later("its key is not stored yet".to_owned())),
+            Err(away) => Err(NotWritten::Later(away.to_string())),
+        }
     }
 
     /// Where the message lies that was not acknowledged. When nothing lies there, it may still be on its way.

@@ -108,7 +108,11 @@ impl Schedule {
     async fn finish(&self, round: &Round) -> Result<End, Unavailable> {
         let log = Stream::votes(&round.id).name;
         match self.book.bus.is_sealed(&log).await? {
-            Some(true) => return Ok(End::Sealed),
+            // By whoever was here before, or by an operator, by hand.
+            Some(true) => {
+                self.destroy_key(&round.id).await?;
+                return Ok(End::Sealed);
+            }
             Some(false) => {}
             None => {
                 self.destroy_key(&round.id).await?;

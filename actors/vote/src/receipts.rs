@@ -127,7 +127,8 @@ async fn read_replaced(log: &Log) -> Option<HashSet<(Voter, BallotId)>> {
     let mut replaced = HashSet::new();
     let mut reading = log.read();
     loop {
-        let read = reading.next(|| 0).await;
+        // An operator may have deleted it meanwhile; other rounds wait for their turn.
+        let read = timeout(READ_WITHIN, reading.next(|| 0)).await.ok()?;
         for Logged { message, .. } in read.messages {
             match message {
                 Ok(VoteMessage::Cast(block)) => replaced.extend(
