@@ -125,7 +125,8 @@ impl Start<'_> {
         let Given { bus, clock, closing, stop } = self.given;
         let (bus, clock, closing) = (bus.clone(), clock.clone(), closing.clone());
         let (stop, edge) = (stop.clone(), edge.clone());
-        let result = result::start(result::Given { bus, clock, edge, closing, stop });
+        let event_every = self.settings.watching.event_every();
+        let result = result::start(result::Given { bus, clock, edge, event_every, closing, stop });
         self.checks(result.checks());
         self.actors.result = Some(result);
     }

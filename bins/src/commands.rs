@@ -69,7 +69,7 @@ fn scale(settings: &Settings, args: &scale::Args) -> anyhow::Result<ExitCode> {
         come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),
         run_every: nats::intake::RUN_EVERY,
         run_max: nats::RUN_MAX,
-        event_every: result::EVENT_EVERY,
+        event_every: settings.watching.event_every(),
     };
     print!("{}", scale::answer(args, &constants)?);
     Ok(ExitCode::SUCCESS)

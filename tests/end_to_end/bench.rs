@@ -1,4 +1,5 @@
-//! The benchmark, as far as it can be tested: that it measures everything, and that it does not look away.
+//! The benchmark, as far as it can be tested: that it measures everything, and that it does not look away. And the
+//! simulation: that it knows the settings.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -74,4 +75,18 @@ async fn a_benchmark_that_a_limit_stops_fails_and_shows_the_answer() {
     assert_eq!(status.code(), Some(1), "{table}");
     assert!(table.contains("answers were wrong, the first: 429"), "{table}");
     world.close().await;
+}
+
+#[tokio::test]
+async fn a_simulation_reckons_with_the_settings() {
+    let simulate = |events: &'static str| async move {
+        let mut command = tokio::process::Command::new(binary("urna"));
+        command.args(["scale", "--voters", "5000", "--seconds", "5", "--watchers", "2000"]);
+        let told = command.env("URNA_EVENTS_PER_SECOND", events).output().await.expect("urna can be started");
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8_lossy(&told.stdout).into_owned()
+    };
+    let (few, many) = tokio::join!(simulate("5"), simulate("20"));
+    assert!(few.contains("5,000 of 5,000"), "{few}");
+    assert!(few.contains("10,000 events/s") && many.contains("40,000 events/s"), "{few}{many}");
 }

@@ -28,7 +28,7 @@
 //! - [`limits`] what the machine can no longer do
 //! - [`cluster`] three nats-servers in the place of one
 //! - [`drill`] parts die at random under load
-//! - [`bench`] the benchmark
+//! - [`bench`] the benchmark and the simulation
 //! - [`bus`] what operators see with the `nats` CLI
 
 mod accounts;

@@ -1,6 +1,6 @@
 //! What watchers see.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tests::{Voter, World, eventually};
@@ -53,6 +53,27 @@ async fn a_watcher_sees_the_newest_counts_and_a_slow_one_skips_to_them_and_costs
         }
     }
     assert!(events < 100, "300 changes came as {events} events");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_watcher_is_told_of_a_crowd_ten_times_a_second_at_most_or_as_often_as_is_set() {
+    let mut world = World::with_urna().await;
+    world.start_as("result-seldom", "result", &[("URNA_EVENTS_PER_SECOND", "2")]).await;
+    let load = crate::load::Load::begin(&world.address("urna"), 8, "a-crowd");
+    for (process, intervals) in [("urna", 20), ("result-seldom", 4)] {
+        let mut events = world.voter_at(process, "a program").watches(None).await;
+        events.until("some votes", |data| votes(data, 0) > 0).await;
+        let begin = Instant::now();
+        for _ in 0..intervals {
+            events.event().await.expect("an event");
+        }
+        // They are sent in two seconds; this may have begun to count late.
+        let took = begin.elapsed();
+        assert!(took > Duration::from_millis(1_500), "{intervals} more came in {took:?}");
+    }
+    let told = load.end().await;
+    assert!(told.wrong.is_empty(), "{:?}", told.wrong);
     world.close().await;
 }
 

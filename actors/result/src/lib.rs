@@ -29,7 +29,6 @@ use tracing::debug;
 use web::{Check, Edge};
 
 pub use page::operations;
-pub use rules::beat::EVENT_EVERY;
 
 use crate::rules::beat::Beat;
 use crate::rules::{Shown, View};
@@ -50,6 +49,8 @@ pub struct Given {
     pub clock: Clock,
     /// Tells who looks at a page.
     pub edge: Edge,
+    /// The time between two events of one round, when there is always something to tell.
+    pub event_every: Duration,
     /// When the streams to watchers end, so that the server can stop.
     pub closing: CancellationToken,
     /// When to stop.
@@ -68,6 +69,7 @@ pub struct Handle {
 /// The actor.
 pub struct Results {
     bus: Bus,
+    event_every: Duration,
     sources: Option<Sources>,
     boards: HashMap<RoundId, Board>,
 }
@@ -114,8 +116,8 @@ pub struct Watched {
 
 /// Starts the actor on the current arbiter.
 pub fn start(given: Given) -> Handle {
-    let actor = Results { bus: given.bus.clone(), sources: None, boards: HashMap::new() }.start();
-    let (bus, stop) = (&given.bus, &given.stop);
+    let (bus, stop, event_every) = (&given.bus, &given.stop, given.event_every);
+    let actor = Results { bus: bus.clone(), event_every, sources: None, boards: HashMap::new() }.start();
     let to = Some(actor.clone().recipient::<Renewed>());
     let rounds = Latest::follow_telling(bus, &Stream::rounds(), stop.clone(), to.clone());
     let tallies = Latest::follow_telling(bus, &Stream::tallies(), stop.clone(), to);
@@ -151,7 +153,7 @@ impl Results {
     fn renew(&mut self, id: &RoundId, context: &mut Context<Self>) {
         let Some((view, round)) = self.view(id) else { return };
         let Some(board) = self.boards.get_mut(id) else {
-            self.boards.insert(id.clone(), Board::new(view, round));
+            self.boards.insert(id.clone(), Board::new(view, round, self.event_every));
             return;
         };
         // Who may see what hangs on the round: that does not wait.
@@ -193,8 +195,8 @@ impl Results {
     fn compare(&mut self, context: &mut Context<Self>) {
         for (id, board) in &self.boards {
             // A draft has no log, and behind a seal nothing comes.
-            let ends_elsewhere = |view: &View| view.state == RoundState::Draft || view.is_final;
-            if !board.is_watched() || ends_elsewhere(&board.show.borrow().view) {
+            let may_grow = |view: &View| view.state != RoundState::Draft && !view.is_final;
+            if !board.is_watched() || !may_grow(&board.show.borrow().view) {
                 continue;
             }
             let (bus, id) = (self.bus.clone(), id.clone());
@@ -227,13 +229,13 @@ impl Results {
 }
 
 impl Board {
-    fn new(view: View, round: Arc<Round>) -> Self {
+    fn new(view: View, round: Arc<Round>, event_every: Duration) -> Self {
         let (show, _) = watch::channel(view.shown(round));
         let (stage, _) = watch::channel(());
         Self {
             show,
             stage,
-            beat: Beat::new(Instant::now()),
+            beat: Beat::new(event_every, Instant::now()),
             is_due: false,
             looked_at: None,
             counting: Counting::Current,

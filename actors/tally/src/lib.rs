@@ -30,7 +30,7 @@ use web::Check;
 use crate::rules::{Scoreboard, Totals};
 use crate::store::Store;
 
-/// How often counts are announced while there is more to be counted. Nobody is shown them more often.
+/// How often counts are announced while there is more to be counted. Watchers are hardly told more often.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
 
 /// What the tally is given.

@@ -16,6 +16,7 @@ mod servers;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
@@ -56,6 +57,10 @@ pub struct Settings {
     #[arg(long, env = "URNA_WAITING_MAX", default_value_t = 50_000, help_heading = "Voting")]
     pub waiting_max: usize,
 
+    /// How watchers are told.
+    #[command(flatten)]
+    pub watching: Watching,
+
     /// The demonstration round.
     #[command(flatten)]
     pub demonstration: Demonstration,
@@ -63,6 +68,28 @@ pub struct Settings {
     /// How it is logged.
     #[command(flatten)]
     pub logging: Logging,
+}
+
+/// How watchers are told.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Watching")]
+pub struct Watching {
+    /// How often whoever watches a round is told of new counts in a second, at the most: 1 to 20. Half as many let the same
+    /// machine serve twice as many who watch
+    #[arg(
+        long,
+        env = "URNA_EVENTS_PER_SECOND",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..=20)
+    )]
+    events_per_second: u32,
+}
+
+impl Watching {
+    /// The time between two events of one round, when there is always something to tell.
+    pub fn event_every(&self) -> Duration {
+        Duration::from_secs(1) / self.events_per_second
+    }
 }
 
 /// The round that is there from the first start on.
@@ -160,7 +187,6 @@ fn refuse_unknown(names: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use secrecy::ExposeSecret;
-    use std::time::Duration;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -240,6 +266,17 @@ mod tests {
         assert!(settings(&[]).accounts.admin_password().unwrap().is_none());
         for wrong in ["", "short", "Admin@localhost"] {
             assert!(given(wrong).unwrap_err().to_string().starts_with("the first admin's password must"));
+        }
+    }
+
+    #[test]
+    fn watchers_are_told_as_often_as_is_of_use() {
+        let every = |flags: &[&str]| settings(flags).watching.event_every();
+        assert_eq!(every(&[]), Duration::from_millis(100));
+        assert_eq!(every(&["--events-per-second", "20"]), Duration::from_millis(50));
+        for wrong in ["0", "21", "-1", "0.5"] {
+            let flag = format!("--events-per-second={wrong}");
+            assert!(Settings::command().try_get_matches_from(["urna", &flag]).is_err(), "{wrong}");
         }
     }
 

@@ -1,23 +1,19 @@
-//! When watchers are told: ten times a second at most, the first time at once.
+//! When watchers are told: so many times a second at most, the first time at once.
 
 use std::time::{Duration, Instant};
-
-/// The time between two events of one round, when there is always something to tell.
-pub const EVENT_EVERY: Duration = Duration::from_millis(100);
-/// An event that is late by no more than this does not put off those that follow: to wake many watchers takes a while, and
-/// were each event put off by it, there would be fewer than ten. Two may be nearer by as much.
-const LATE: Duration = Duration::from_millis(50);
 
 /// The moments of one round's events.
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
+    /// The time between two events, when there is always something to tell.
+    every: Duration,
     next: Instant,
 }
 
 impl Beat {
     /// Begins at `now`, as if something had just been told.
-    pub fn new(now: Instant) -> Self {
-        Self { next: now + EVENT_EVERY }
+    pub fn new(every: Duration, now: Instant) -> Self {
+        Self { every, next: now + every }
     }
 
     /// How long the next event has to wait; `None` when it may be told at once.
@@ -25,10 +21,12 @@ impl Beat {
         self.next.checked_duration_since(now).filter(|wait| !wait.is_zero())
     }
 
-    /// Notes that an event is told at `now`.
+    /// Notes that an event is told at `now`. One that is late by no more than half of the time between two does not put
+    /// off those that follow: to wake many watchers takes a while, and were each event put off by it, there would be too
+    /// few. Two may be nearer by as much.
     pub fn told(&mut self, now: Instant) {
-        let is_late = now.checked_duration_since(self.next).is_some_and(|late| late <= LATE);
-        self.next = if is_late { self.next } else { now } + EVENT_EVERY;
+        let is_late = now.checked_duration_since(self.next).is_some_and(|late| late <= self.every / 2);
+        self.next = if is_late { self.next } else { now } + self.every;
     }
 }
 
@@ -36,10 +34,12 @@ impl Beat {
 mod tests {
     use super::*;
 
+    const EVERY: Duration = Duration::from_millis(100);
+
     /// The moments at which events are told that are late by so much in turn, while there is always something to tell.
     fn told(late: &[u64], events: usize) -> Vec<Duration> {
         let begin = Instant::now();
-        let (mut beat, mut now, mut told) = (Beat::new(begin), begin, Vec::new());
+        let (mut beat, mut now, mut told) = (Beat::new(EVERY, begin), begin, Vec::new());
         for late in late.iter().cycle().take(events) {
             now += beat.wait(now).unwrap_or_default() + Duration::from_millis(*late);
             beat.told(now);
@@ -51,12 +51,12 @@ mod tests {
     #[test]
     fn after_a_silence_the_first_is_told_at_once_and_the_next_a_tenth_of_a_second_later() {
         let begin = Instant::now();
-        let mut beat = Beat::new(begin);
+        let mut beat = Beat::new(EVERY, begin);
         let now = begin + Duration::from_secs(7);
         assert_eq!(beat.wait(now), None);
         beat.told(now);
-        assert_eq!(beat.wait(now), Some(EVENT_EVERY));
-        assert_eq!(beat.wait(now + EVENT_EVERY), None);
+        assert_eq!(beat.wait(now), Some(EVERY));
+        assert_eq!(beat.wait(now + EVERY), None);
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
             let seconds = told.last().unwrap().as_secs_f64();
             assert!(told.len() as f64 <= 10.0 * seconds, "{late:?}: {seconds} s");
             for two in told.windows(2) {
-                assert!(two[1] - two[0] >= EVENT_EVERY - LATE, "{late:?}: {two:?}");
+                assert!(two[1] - two[0] >= EVERY / 2, "{late:?}: {two:?}");
             }
         }
     }
