@@ -10,7 +10,7 @@ use recount::{Recount, Recounting};
 use round::NotChanged;
 use round::rules::Refusal;
 use serde_json::json;
-use subjects::{Email, Ledger, RoundChanged, RoundId, RoundState, Stream};
+use subjects::{Email, Ledger, RoundChanged, RoundId, RoundState, Stream, Timestamp};
 use tally::rules::Scoreboard;
 use tally::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,8 @@ struct Comparison {
     title: String,
     log: Scoreboard,
     scoreboard: Scoreboard,
+    /// When the last message of the log that was counted was stored.
+    stored_at: Option<Timestamp>,
     faults: Vec<String>,
     fault_count: u64,
     took: Duration,
@@ -118,7 +120,8 @@ async fn recount(settings: &Settings, bus: &Bus, args: &RecountArgs) -> anyhow::
     for changed in rounds(bus, args.round.as_ref()).await? {
         let mut comparison = compare(bus, &store, &changed).await?;
         if args.repair && comparison.log != comparison.scoreboard {
-            store.replace(&comparison.round, &comparison.log).await?;
+            let in_place = Scoreboard { stored_at: comparison.stored_at, ..comparison.log.clone() };
+            store.replace(&comparison.round, &in_place).await?;
             comparison.is_repaired = true;
         }
         comparisons.push(comparison);
@@ -170,6 +173,7 @@ async fn compare(bus: &Bus, store: &Store, changed: &RoundChanged) -> anyhow::Re
         title: changed.round.title.clone(),
         log: scoreboard_of(recount),
         scoreboard: comparable(scoreboard),
+        stored_at: recounting.stored_at,
         faults: recount.faults.iter().map(ToString::to_string).collect(),
         fault_count: recount.fault_count,
         took,
@@ -193,14 +197,14 @@ fn scoreboard_of(recount: &Recount) -> Scoreboard {
     let Recount { sequence, accepted, replaced, unreadable, .. } = *recount;
     let ledger = Ledger { accepted, counted: recount.counted(), replaced, unreadable };
     let is_final = recount.sealed_at.is_some();
-    comparable(Scoreboard { sequence, votes: recount.votes(), ledger, is_final, generation: 0 })
+    let votes = recount.votes();
+    comparable(Scoreboard { sequence, votes, ledger, is_final, ..Scoreboard::default() })
 }
 
 /// What can be compared. An option that nobody chose any more may be there with zero or not at all.
 fn comparable(mut scoreboard: Scoreboard) -> Scoreboard {
     scoreboard.votes.retain(|_, votes| *votes != 0);
-    scoreboard.generation = 0;
-    scoreboard
+    Scoreboard { stored_at: None, generation: 0, ..scoreboard }
 }
 
 impl Comparison {

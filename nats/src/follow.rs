@@ -1,12 +1,12 @@
 //! Reading along: a stream in order, whatever happens to the connection, with no place kept on the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use tracing::debug;
 
 use crate::reader::Reader;
-use crate::{Batch, Bus, Letter, Unavailable};
+use crate::{BELIEVED_AFTER, Batch, Bus, LastRead, Letter, Unavailable};
 
 /// How long the server keeps a reader that has gone silent.
 const FORGET_AFTER: Duration = Duration::from_secs(30);
@@ -26,10 +26,16 @@ pub enum StartAt {
 }
 
 /// Reads a stream in order, each message once, for as long as it is asked to.
+///
+/// It panics when the stream was put back to an older state: what was made of the messages that are gone is wrong then,
+/// and whoever starts the process again lets it read what is there.
 pub struct Follower {
     bus: Bus,
     stream: String,
     start: StartAt,
+    last: LastRead,
+    /// Since when the stream has looked as if it had been put back.
+    in_doubt_since: Option<Instant>,
     reader: Option<Reader>,
     consumer_sequence: u64,
     pause: Duration,
@@ -38,7 +44,16 @@ pub struct Follower {
 impl Follower {
     /// A reader of all of `stream`. Nothing is asked of the server yet.
     pub fn new(bus: Bus, stream: &str, start: StartAt) -> Self {
-        Self { bus, stream: stream.to_owned(), start, reader: None, consumer_sequence: 0, pause: PAUSES[0] }
+        Self {
+            bus,
+            stream: stream.to_owned(),
+            start,
+            last: LastRead::default(),
+            in_doubt_since: None,
+            reader: None,
+            consumer_sequence: 0,
+            pause: PAUSES[0],
+        }
     }
 
     /// The next messages, as many as are ready; the first batch may be empty, to say that there are none yet.
@@ -101,8 +116,9 @@ impl Follower {
             at_end = delivered.behind == 0;
             letters.push(delivered.letter);
         }
-        if let Some(Letter { sequence, .. }) = letters.last() {
+        if let Some(Letter { sequence, stored_at, .. }) = letters.last() {
             self.start = StartAt::Sequence(sequence + 1);
+            self.last = LastRead { sequence: *sequence, stored_at: *stored_at };
         }
         Ok(Batch { letters, at_end })
     }
@@ -110,6 +126,7 @@ impl Follower {
     /// Begins to read at `self.start`; says whether nothing lies there yet.
     async fn open(&mut self) -> Result<bool, Unavailable> {
         self.bus.declared().await;
+        self.check_last().await?;
         let deliver_policy = match self.start {
             StartAt::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
             StartAt::NewestPerSubject => DeliverPolicy::LastPerSubject,
@@ -136,5 +153,16 @@ impl Follower {
         self.reader = Some(Reader::open(&consumer).await?);
         self.consumer_sequence = 0;
         Ok(nothing_behind)
+    }
+
+    /// Whether the stream still holds what was read last. A server would wait in silence for the message behind it.
+    async fn check_last(&mut self) -> Result<(), Unavailable> {
+        let Some(found) = self.bus.put_back(&self.stream, self.last).await? else {
+            self.in_doubt_since = None;
+            return Ok(());
+        };
+        let since = *self.in_doubt_since.get_or_insert_with(Instant::now);
+        assert!(since.elapsed() < BELIEVED_AFTER, "{}: {found}", self.stream);
+        Err(Unavailable::new(format!("read {}", self.stream), found))
     }
 }

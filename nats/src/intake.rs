@@ -16,14 +16,14 @@ use actix::dev::RecipientRequest;
 use actix::{Message, Recipient};
 use async_nats::jetstream::AckKind;
 use metrics::counter;
-use subjects::{Durable, Heard, MessageBuried, MessageId, Unreadable};
+use subjects::{Durable, Heard, MessageBuried, MessageId, Timestamp, Unreadable};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::reader::{Delivered, Reader, Taken};
-use crate::{Bus, Clock, Expect, Letter, TraceContext, Unavailable};
+use crate::{Bus, Clock, Expect, LastRead, Letter, TraceContext, Unavailable};
 
 /// The pauses before something is tried again, doubled from the first to the last.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
@@ -79,14 +79,14 @@ pub struct InOrder<M> {
     /// Where it stands in a chain of causes.
     pub trace: Option<TraceContext>,
     /// When it was stored, in milliseconds since 1970.
-    pub stored_at: Option<subjects::Timestamp>,
+    pub stored_at: Option<Timestamp>,
     /// What it says; it has been told to the DEAD stream when it cannot be read.
     pub message: Result<M, Unreadable>,
 }
 
-/// The question for an actor that keeps its own place: the last sequence it has handled, 0 for none.
+/// The question for an actor that keeps its own place: what it has handled last.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<u64, Fault>")]
+#[rtype(result = "Result<LastRead, Fault>")]
 pub struct Position;
 
 /// What feeds an actor: the bus, the durable name, the clock for the dead, and when to stop.
@@ -206,14 +206,12 @@ impl Intake {
     where
         M: Heard + Send + 'static,
     {
-        let mut last = position.send(Position).await.map_err(|_| Interrupted::ActorGone)??;
-        let end = self.bus.last_sequence(&self.durable.stream).await?;
-        if end < last {
-            let why =
-                format!("the stream ends at {end} but {last} was handled: it was put back to an older state");
-            error!(durable = self.durable.name, stream = self.durable.stream, why);
-            return Err(Interrupted::Later(why));
+        let read = position.send(Position).await.map_err(|_| Interrupted::ActorGone)??;
+        if let Some(found) = self.bus.put_back(&self.durable.stream, read).await? {
+            error!(durable = self.durable.name, stream = self.durable.stream, %found);
+            return Err(Interrupted::Later(found.to_string()));
         }
+        let mut last = read.sequence;
         let consumer = self.bus.durable_at(&self.durable, last + 1).await?;
         let mut reader = Reader::open(&consumer).await?;
         // While the actor works on a run, the next ones are decoded and those behind them read.

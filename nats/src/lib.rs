@@ -3,6 +3,7 @@
 //! - [`Bus`] connects, declares streams, says messages (with `Nats-Msg-Id` and `traceparent`), looks things up
 //! - [`intake`] feeds an actor from a durable consumer; the actor's reply is the acknowledgement
 //! - [`Follower`] reads a stream in order, without a place of its own on the server
+//! - [`LastRead`] by which a stream is known that was put back to an older state
 //! - [`Latest`] the newest message of every subject, in memory, kept current
 //! - [`Object`]s are too large for a message, and lie in buckets
 //! - [`Clock`] the only source of the present moment
@@ -16,6 +17,7 @@ mod follow;
 pub mod intake;
 mod latest;
 mod objects;
+mod past;
 mod reader;
 mod trace;
 
@@ -24,5 +26,6 @@ pub use clock::Clock;
 pub use follow::{Follower, StartAt};
 pub use latest::{Latest, Newest, Renewed};
 pub use objects::Object;
+pub use past::{BELIEVED_AFTER, LastRead};
 pub use reader::{Batch, Letter, RUN_MAX};
 pub use trace::TraceContext;

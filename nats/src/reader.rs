@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::datetime::DateTime;
 use async_nats::jetstream::consumer::{Consumer, pull};
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::{header, jetstream};
@@ -150,13 +151,12 @@ impl Delivered {
     fn of(raw: jetstream::Message) -> Result<Self, Unavailable> {
         let told = raw.info().map_err(|cause| Unavailable::new("read a message's delivery", cause))?;
         let (deliveries, behind) = (told.delivered, told.pending);
-        let millis = i64::try_from(told.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
         let letter = Letter {
             sequence: told.stream_sequence,
             subject: raw.subject.to_string(),
             id: raw.headers.as_ref().and_then(id_of),
             trace: raw.headers.as_ref().and_then(trace_of),
-            stored_at: Timestamp::from_unix_millis(millis),
+            stored_at: moment(told.published),
             payload: raw.payload.clone(),
         };
         Ok(Self { letter, deliveries, behind, raw })
@@ -170,10 +170,14 @@ impl Letter {
             subject: message.subject.to_string(),
             id: id_of(&message.headers),
             trace: trace_of(&message.headers),
-            stored_at: None,
+            stored_at: moment(message.time),
             payload: message.payload,
         }
     }
+}
+
+fn moment(stored_at: DateTime) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(i64::try_from(stored_at.unix_timestamp_nanos() / 1_000_000).ok()?)
 }
 
 fn id_of(headers: &HeaderMap) -> Option<String> {

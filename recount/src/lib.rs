@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use nats::{Bus, Follower, StartAt};
-use subjects::{BallotId, CastBallot, Choice, Heard, OptionId, RoundId, Stream, VoteMessage, Voter};
+use subjects::{
+    BallotId, CastBallot, Choice, Heard, OptionId, RoundId, Stream, Timestamp, VoteMessage, Voter,
+};
 
 /// How many faults are remembered with their words. All are counted.
 const FAULTS_TOLD: usize = 100;
@@ -129,13 +131,15 @@ pub struct Recounting {
     follower: Follower,
     /// What is counted so far.
     pub recount: Recount,
+    /// When the last message of it was stored.
+    pub stored_at: Option<Timestamp>,
 }
 
 impl Recounting {
     /// Begins at the first message of the round's log.
     pub fn begin(bus: Bus, round: &RoundId) -> Self {
         let follower = Follower::new(bus, &Stream::votes(round).name, StartAt::Sequence(1));
-        Self { follower, recount: Recount::default() }
+        Self { follower, recount: Recount::default(), stored_at: None }
     }
 
     /// Counts on to `sequence`, which the log must hold, and tells how far it has come after each batch.
@@ -143,6 +147,7 @@ impl Recounting {
         while self.recount.sequence < sequence {
             for letter in self.follower.next_until(sequence).await {
                 self.recount.take(letter.sequence, &letter.subject, &letter.payload);
+                self.stored_at = letter.stored_at;
             }
             progress(&self.recount);
         }

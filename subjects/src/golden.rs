@@ -28,6 +28,7 @@ fn what_was_once_said_can_always_be_heard() {
     holds::<RoundChanged>("round.board", include_str!("../golden/round.organised.json"));
     holds::<VoterKeyMade>("key.demo", include_str!("../golden/key.made.json"));
     holds::<TallyCounted>("tally.demo.counted", include_str!("../golden/tally.counted.json"));
+    holds::<TallyCounted>("tally.demo.counted", include_str!("../golden/tally.repaired.json"));
     holds::<MessageBuried>("dead.tally.VOTES-demo", include_str!("../golden/dead.buried.json"));
 }
 

@@ -26,6 +26,10 @@ pub struct TallyCounted {
     /// Whether the seal was passed: these counts will never change.
     #[serde(rename = "final")]
     pub is_final: bool,
+    /// How often an operator has put other counts in place, as `urna recount --repair` does. If it is greater than it
+    /// was, a smaller `sequence` is newer all the same.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub generation: u64,
 }
 
 /// The conservation law of a round: accepted = counted + replaced.
@@ -40,6 +44,10 @@ pub struct Ledger {
     /// Messages of the log that nobody could read; they lie in DEAD with the reason.
     #[serde(default)]
     pub unreadable: u64,
+}
+
+fn is_never(times: &u64) -> bool {
+    *times == 0
 }
 
 impl Ledger {

@@ -16,6 +16,8 @@ pub struct Bars {
     pub total: u64,
     /// How far the log is counted.
     pub sequence: u64,
+    /// How often an operator has put a recount in place.
+    pub generation: u64,
     /// The seal is counted: nothing follows.
     pub is_final: bool,
     /// Whether the counter is at work.
@@ -53,7 +55,8 @@ impl Bars {
     /// Counts up to `sequence`, still moving.
     pub fn new(method: Method, lines: Vec<ResultLine>, total: u64, sequence: u64) -> Self {
         let most = lines.iter().map(|line| line.votes).max().unwrap_or(0);
-        Self { method, lines, total, sequence, is_final: false, counting: Counting::Current, most }
+        let (is_final, counting) = (false, Counting::Current);
+        Self { method, lines, total, sequence, generation: 0, is_final, counting, most }
     }
 
     /// Two options with these votes.

@@ -14,7 +14,7 @@ const connection = document.getElementById("connection");
 const announcement = document.getElementById("announcement");
 const numbers = new Intl.NumberFormat("en");
 
-let drawn = Number(page.dataset.sequence);
+let drawn = { sequence: Number(page.dataset.sequence), generation: Number(page.dataset.generation) };
 let latest = null;
 let announcing = false;
 
@@ -34,9 +34,10 @@ function watch() {
   });
   events.addEventListener("result", (event) => {
     const result = JSON.parse(event.data);
-    // The log only grows: whatever is older than the page comes from a server that is catching up.
-    if (result.sequence < drawn) return;
-    drawn = result.sequence;
+    // The log only grows: whatever is older than the page comes from a server that is catching up, unless an operator has
+    // put a recount in place.
+    if (result.sequence < drawn.sequence && result.generation <= drawn.generation) return;
+    drawn = result;
     draw(result);
     announce(result);
     // For round.js: when it closes.

@@ -242,6 +242,26 @@ async fn whoever_can_read_the_log_can_recount_it() {
 }
 
 #[tokio::test]
+async fn a_recount_that_is_put_in_place_of_a_final_result_is_told() {
+    let world = World::with_urna().await;
+    assert!(world.voter_at("urna", "ann").votes("cats").await.is_accepted());
+    assert!(operator(&world, &["close", "demo"]).status.success());
+    let results = async || world.voter().asks("/rounds/demo/results").await.body;
+    eventually("the result is final", || async { (results().await["final"] == true).then_some(()) }).await;
+    let database = world.database().await;
+    let wrong = "update tally.count set votes = 7 where option = 'cats'";
+    sqlx::query(wrong).execute(&database).await.unwrap();
+    assert!(operator(&world, &["recount", "--repair"]).status.success());
+    let repaired = eventually("the recount is told", || async {
+        let results = results().await;
+        (results["generation"] == 1).then_some(results)
+    })
+    .await;
+    assert_eq!((&repaired["results"]["Cats"], &repaired["final"]), (&1.into(), &true.into()));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_log_that_contradicts_itself_is_found() {
     let world = World::with_urna().await;
     let voter = world.voter_at("urna", "ann");

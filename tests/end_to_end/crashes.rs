@@ -1,5 +1,6 @@
 //! What survives when a part dies.
 
+use serde_json::json;
 use tests::{Fault, Proxy, Voter, World, audit, eventually};
 
 use crate::closing::operator;
@@ -275,10 +276,7 @@ async fn a_log_that_was_put_back_to_an_older_state_is_not_counted_past() {
         assert!(world.voter_at("urna", voter).votes("cats").await.is_accepted());
     }
     world.quiet().await;
-    let jetstream = world.jetstream().await.unwrap();
-    let config = jetstream.get_stream("VOTES-demo").await.unwrap().cached_info().config.clone();
-    jetstream.delete_stream("VOTES-demo").await.unwrap();
-    jetstream.create_stream(config).await.unwrap();
+    made_anew(&world, "VOTES-demo").await;
     // The box finds that what it has folded is not there, and lets its process be started anew.
     let refused = world.voter_at("urna", "four").try_votes("cats", None).await;
     assert!(refused.is_err() || !refused.unwrap().is_accepted());
@@ -290,12 +288,75 @@ async fn a_log_that_was_put_back_to_an_older_state_is_not_counted_past() {
     assert!(world.log("urna").contains("has lost messages that were folded"));
     world.start("urna").await;
     assert!(world.voter_at("urna", "five").votes("cats").await.is_accepted());
-    logs_again(&world, "it was put back to an older state", 0).await;
+    logs_again(&world, "the stream ends at 1 but 3 was read", 0).await;
+    for voter in ["six", "seven", "eight"] {
+        assert!(world.voter_at("urna", voter).votes("cats").await.is_accepted());
+    }
+    logs_again(&world, "another message lies at 3 than was read there", 0).await;
     let results = world.voter().asks("/rounds/demo/results").await.body;
     assert_eq!(results["ledger"]["accepted"], 3, "nothing was counted over what was counted before");
 
     assert_eq!(operator(&world, &["recount"]).status.code(), Some(1));
     assert!(operator(&world, &["recount", "--repair"]).status.success());
-    assert!(world.voter_at("urna", "six").votes("cats").await.is_accepted());
+    assert!(world.voter_at("urna", "nine").votes("cats").await.is_accepted());
     world.close().await;
+}
+
+#[tokio::test]
+async fn watchers_are_shown_a_recount_that_is_put_in_place_of_more_than_the_log_holds() {
+    let mut world = World::with_urna().await;
+    for voter in ["one", "two", "three"] {
+        assert!(world.voter_at("urna", voter).votes("cats").await.is_accepted());
+    }
+    world.quiet().await;
+    made_anew(&world, "VOTES-demo").await;
+    eventually("the process has ended", || {
+        let ended = !world.running("urna").is_running();
+        async move { ended.then_some(()) }
+    })
+    .await;
+    assert!(world.log("urna").contains("VOTES-demo: the stream ends at 0 but 3 was read"));
+    world.start("urna").await;
+    assert!(world.voter_at("urna", "four").votes("dogs").await.is_accepted());
+    let mut watcher = world.voter().watches(None).await;
+    watcher.until("the counts of before", |data| data["total"] == 3).await;
+    assert!(operator(&world, &["recount", "--repair"]).status.success());
+    let shown = watcher.until("the recount", |data| data["total"] == 1).await;
+    assert_eq!((&shown["sequence"], &shown["head"], &shown["generation"]), (&json!(1), &json!(1), &json!(1)));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_has_read_more_than_a_stream_holds_ends_its_process_and_reads_again() {
+    let mut world = World::new().await;
+    for process in ["round", "vote", "tally", "result"] {
+        world.start(process).await;
+    }
+    for voter in ["one", "two", "three"] {
+        assert!(world.voter_at("vote", voter).votes("cats").await.is_accepted());
+        world.quiet().await;
+    }
+    made_anew(&world, "TALLIES").await;
+    for process in ["round", "vote", "result"] {
+        eventually("whoever has read the counts has ended", || {
+            let ended = !world.running(process).is_running();
+            async move { ended.then_some(()) }
+        })
+        .await;
+        assert!(world.log(process).contains("TALLIES: the stream ends at 0 but 3 was read"));
+        world.start(process).await;
+    }
+    assert!(world.voter_at("vote", "four").votes("cats").await.is_accepted());
+    let mut watcher = world.voter_at("result", "five").watches(None).await;
+    watcher.until("all counts", |data| data["total"] == 4).await;
+    world.abandon();
+}
+
+/// Makes a stream empty, as if an older copy of it had been put back.
+async fn made_anew(world: &World, stream: &str) {
+    let jetstream = world.jetstream().await.expect("the nats-server answers");
+    let mut there = jetstream.get_stream(stream).await.expect("the stream is there");
+    let config = there.info().await.expect("the stream is told of").config.clone();
+    jetstream.delete_stream(stream).await.expect("the stream can be deleted");
+    jetstream.create_stream(config).await.expect("the stream can be made");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use subjects::{Change, Round, RoundChanged, RoundId, RoundState, Said, TallyCounted, Timestamp};
-use tests::{Answer, Voter, World, audit, eventually};
+use tests::{Answer, Fault, Proxy, Voter, World, audit, eventually};
 
 use crate::closing::operator;
 use crate::load::{Load, one_ballot_a_voter};
@@ -41,6 +41,37 @@ async fn one_voter_has_at_most_one_ballot_that_counts_however_many_vote_processe
         + &Voter::browser(&addresses[1]).opens("/metrics").await;
     assert!(metrics.contains("urna_vote_conflicts_total"), "they were in each other's way");
     world.close().await;
+}
+
+#[tokio::test]
+async fn a_tally_that_has_lost_nats_leaves_its_rounds_to_another() {
+    let mut world = World::new().await;
+    let proxy = Proxy::before(world.nats.port).await;
+    let url = format!("nats://127.0.0.1:{}", proxy.port);
+    for process in ["round", "vote"] {
+        world.start(process).await;
+    }
+    world.start_as("tally", "tally", &[("NATS_URL", url.as_str())]).await;
+    assert!(world.voter_at("vote", "ann").votes("cats").await.is_accepted());
+    counted(&world, 1).await;
+    world.start_as("tally-2", "tally", &[]).await;
+    proxy.set(Fault::Ends);
+    assert!(world.voter_at("vote", "ben").votes("cats").await.is_accepted());
+    counted(&world, 2).await;
+    assert!(world.log("tally-2").contains("counting"));
+    proxy.set(Fault::None);
+    world.abandon();
+}
+
+/// Waits until so many ballots are counted.
+async fn counted(world: &World, ballots: i64) {
+    let database = world.database().await;
+    eventually("the ballots are counted", || async {
+        let accepted = sqlx::query_scalar("select accepted from tally.cursor where round = 'demo'");
+        let accepted: Option<i64> = accepted.fetch_optional(&database).await.ok()?;
+        (accepted == Some(ballots)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -125,13 +156,7 @@ async fn a_tally_counts_what_is_open_however_many_rounds_were_closed_before() {
     were_closed(&world).await;
     assert!(world.voter_at("vote", "ann").votes("cats").await.is_accepted());
     world.start("tally").await;
-    let database = world.database().await;
-    eventually("the ballot is counted", || async {
-        let accepted = sqlx::query_scalar("select accepted from tally.cursor where round = 'demo'");
-        let accepted: Option<i64> = accepted.fetch_optional(&database).await.ok()?;
-        (accepted == Some(1)).then_some(())
-    })
-    .await;
+    counted(&world, 1).await;
     world.abandon();
 }
 
@@ -142,8 +167,16 @@ async fn were_closed(world: &World) {
     let said = (0..CLOSED).flat_map(|number| {
         let id = RoundId::parse(&format!("closed-{number}")).expect("a slug");
         let (counts, ledger) = Default::default();
-        let counted =
-            TallyCounted { at, round: id.clone(), sequence: 1, head: 1, counts, ledger, is_final: true };
+        let counted = TallyCounted {
+            at,
+            round: id.clone(),
+            sequence: 1,
+            head: 1,
+            counts,
+            ledger,
+            is_final: true,
+            generation: 0,
+        };
         let round = Round { state: RoundState::Closed, ..Round::blank(id) };
         let changed = RoundChanged { at, change: Change::Closed, round };
         let json = |it| serde_json::to_vec(it).expect("a message is JSON");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler};
 use nats::intake::{Fault, Intake, Position, Run};
-use nats::{Bus, Clock, Expect, TraceContext};
+use nats::{Bus, Clock, Expect, LastRead, TraceContext};
 use subjects::{
     BallotId, BallotsCast, CastBallot, Choice, Durable, MessageId, OptionId, RoundId, Stream, Timestamp,
     VoteMessage, Voter,
@@ -42,10 +42,10 @@ impl Actor for Notes {
 }
 
 impl Handler<Position> for Notes {
-    type Result = Result<u64, Fault>;
+    type Result = Result<LastRead, Fault>;
 
     fn handle(&mut self, _: Position, _: &mut Context<Self>) -> Self::Result {
-        Ok(self.last())
+        Ok(LastRead { sequence: self.last(), stored_at: None })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
-use subjects::{Ledger, OptionId, RoundId};
+use subjects::{Ledger, OptionId, RoundId, Timestamp};
 use tally::rules::Scoreboard;
 use tally::store::{Store, StoreError};
 use tests::World;
@@ -12,7 +12,8 @@ use tests::World;
 fn counts(sequence: u64, cats: u64) -> Scoreboard {
     let votes = [(OptionId::parse("cats").expect("a slug"), i64::try_from(cats).expect("few"))].into();
     let ledger = Ledger { accepted: cats, counted: cats, replaced: 0, unreadable: 0 };
-    Scoreboard { sequence, votes, ledger, is_final: false, generation: 0 }
+    let stored_at = Timestamp::from_unix_millis(1_795_253_400_250);
+    Scoreboard { sequence, stored_at, votes, ledger, is_final: false, generation: 0 }
 }
 
 async fn store(world: &World) -> Store {

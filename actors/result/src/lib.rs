@@ -216,7 +216,7 @@ impl Results {
     fn note_end(&mut self, id: &RoundId, end: Option<u64>, context: &mut Context<Self>) {
         let Some(board) = self.boards.get_mut(id) else { return };
         let counted = board.show.borrow().view.sequence;
-        board.end = board.end.max(end.unwrap_or(0));
+        board.end = end.unwrap_or(board.end);
         if end == Some(counted) {
             board.behind_since = None;
         } else {
@@ -248,13 +248,13 @@ impl Board {
     /// has caught up.
     fn is_news(&self, view: &View) -> bool {
         let shown = &self.show.borrow().view;
-        **shown != *view && view.sequence >= shown.sequence
+        **shown != *view && !view.is_behind(shown)
     }
 
     fn show(&mut self, view: View, round: Arc<Round>) {
         let before = self.show.borrow().clone();
-        // A tally that recounts from the start has less for a while: the counts that were seen stay.
-        let view = if view.sequence < before.view.sequence { kept(&before.view, &round) } else { view };
+        // The counts that were seen stay.
+        let view = if view.is_behind(&before.view) { kept(&before.view, &round) } else { view };
         if view.sequence != before.view.sequence {
             // It moves, so it does not wait.
             self.behind_since = None;
@@ -280,8 +280,9 @@ impl Board {
 /// The counts of before, of the round as it is now.
 fn kept(before: &View, round: &Round) -> View {
     let now = View::of(round, None, before.counting);
-    let View { sequence, head, total, results, lines, is_final, counting, ledger, .. } = before.clone();
-    View { sequence, head, total, results, lines, is_final, counting, ledger, ..now }
+    let View { sequence, generation, head, total, results, lines, is_final, counting, ledger, .. } =
+        before.clone();
+    View { sequence, generation, head, total, results, lines, is_final, counting, ledger, ..now }
 }
 
 impl Actor for Results {

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 use actix::{Actor, ActorFutureExt, ArbiterHandle, AtomicResponse, Context, Handler, WrapFuture};
 use metrics::{counter, gauge, histogram};
 use nats::intake::{Fault, Position, Run};
-use nats::{Bus, Clock, Expect, Latest, TraceContext};
+use nats::{Bus, Clock, Expect, LastRead, Latest, TraceContext};
 use sqlx::PgPool;
-use subjects::{Heard, MessageId, RoundChanged, RoundId, Stream, TallyCounted};
+use subjects::{Heard, MessageId, RoundChanged, RoundId, Stream, TallyCounted, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use web::Check;
@@ -102,7 +102,7 @@ impl Actor for Count {
 }
 
 impl Handler<Position> for Count {
-    type Result = AtomicResponse<Self, Result<u64, Fault>>;
+    type Result = AtomicResponse<Self, Result<LastRead, Fault>>;
 
     fn handle(&mut self, _: Position, _: &mut Context<Self>) -> Self::Result {
         self.replaced_by(self.clone().resume())
@@ -119,13 +119,14 @@ impl Handler<Run<Totals>> for Count {
 
 impl Count {
     /// Runs `work` on the runtime that carries all traffic, one at a time, and becomes what it returns.
-    fn replaced_by<R: Send + 'static>(
+    fn replaced_by<T: Send + 'static>(
         &self,
-        work: impl Future<Output = (Self, R)> + Send + 'static,
-    ) -> AtomicResponse<Self, R> {
+        work: impl Future<Output = (Self, Result<T, Fault>)> + Send + 'static,
+    ) -> AtomicResponse<Self, Result<T, Fault>> {
         let work = self.bus.spawn(work).into_actor(self);
         AtomicResponse::new(Box::pin(work.map(|done, this, _| {
-            let (after, reply) = done.expect("counting does not panic");
+            // The process stops, and Postgres did not answer in time.
+            let (after, reply) = done.map_err(|cut_off| Fault::Retry(cut_off.to_string()))?;
             *this = after;
             reply
         })))
@@ -133,25 +134,29 @@ impl Count {
 
     /// Reads what is committed and what was announced, and announces the difference: whoever counted before may
     /// have died between the two.
-    async fn resume(mut self) -> (Self, Result<u64, Fault>) {
+    async fn resume(mut self) -> (Self, Result<LastRead, Fault>) {
         let reply = self.try_resume().await;
         (self, reply)
     }
 
-    async fn try_resume(&mut self) -> Result<u64, Fault> {
+    async fn try_resume(&mut self) -> Result<LastRead, Fault> {
         // In this order: what another tally announces after this look makes the announcement below fail.
         let newest = newest_announcement(&self.bus, &self.round).await?;
         self.scoreboard =
             self.store.read(&self.round).await.map_err(|fault| Fault::Retry(fault.to_string()))?;
         self.announced = newest.sequence;
-        self.head = self.scoreboard.sequence.max(newest.tally.as_ref().map_or(0, |known| known.head));
+        // What was announced before a recount was put in place may be of a longer log.
+        let generation = generation(&self.scoreboard);
+        let of_these = newest.tally.as_ref().filter(|known| known.generation == generation);
+        self.head = self.scoreboard.sequence.max(of_these.map_or(0, |known| known.head));
         self.show_ledger();
         let announcement = self.announcement();
         let is_known = newest.tally.is_some_and(|known| same(&known, &announcement));
-        if self.scoreboard.sequence > 0 && !is_known {
+        let is_something = self.scoreboard.sequence > 0 || generation > 0;
+        if is_something && !is_known {
             self.announce(announcement, TraceContext::start()).await?;
         }
-        Ok(self.scoreboard.sequence)
+        Ok(LastRead { sequence: self.scoreboard.sequence, stored_at: self.scoreboard.stored_at })
     }
 
     /// Counts a run of messages: commits, then tells, unless there is more to be counted and it has told just now. What
@@ -187,17 +192,7 @@ impl Count {
     }
 
     fn announcement(&self) -> TallyCounted {
-        let Scoreboard { sequence, votes, ledger, is_final, .. } = &self.scoreboard;
-        let counts = votes.iter().map(|(option, votes)| (option.clone(), u64::try_from(*votes).unwrap_or(0)));
-        TallyCounted {
-            at: self.clock.now(),
-            round: self.round.clone(),
-            sequence: *sequence,
-            head: self.head,
-            counts: counts.collect(),
-            ledger: *ledger,
-            is_final: *is_final,
-        }
+        announcement(&self.round, &self.scoreboard, self.clock.now(), self.head)
     }
 
     /// Announces the committed counts, if nobody else has announced since.
@@ -231,6 +226,26 @@ impl Count {
         let unreadable = gauge!("urna_tally_unreadable_messages", "round" => self.round.to_string());
         unreadable.set(ledger.unreadable as f64);
     }
+}
+
+/// What is told of these counts.
+fn announcement(round: &RoundId, scoreboard: &Scoreboard, at: Timestamp, head: u64) -> TallyCounted {
+    let Scoreboard { sequence, votes, ledger, is_final, .. } = scoreboard;
+    let counts = votes.iter().map(|(option, votes)| (option.clone(), u64::try_from(*votes).unwrap_or(0)));
+    TallyCounted {
+        at,
+        round: round.clone(),
+        sequence: *sequence,
+        head,
+        counts: counts.collect(),
+        ledger: *ledger,
+        is_final: *is_final,
+        generation: generation(scoreboard),
+    }
+}
+
+fn generation(scoreboard: &Scoreboard) -> u64 {
+    u64::try_from(scoreboard.generation).unwrap_or(0)
 }
 
 /// The newest announcement of a round in TALLIES.

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use nats::intake::InOrder;
-use subjects::{Choice, Heard, Ledger, OptionId, Unreadable, VoteMessage};
+use subjects::{Choice, Heard, Ledger, OptionId, Timestamp, Unreadable, VoteMessage};
 
 /// The counts of one round after everything up to `sequence`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scoreboard {
     /// The last sequence that is counted; 0 for none.
     pub sequence: u64,
+    /// When the message there was stored, if that is known.
+    pub stored_at: Option<Timestamp>,
     /// Votes per option. Signed: a log that contradicts itself must show, not wrap around.
     pub votes: BTreeMap<OptionId, i64>,
     /// Where every accepted ballot went.
     pub ledger: Ledger,
     /// Whether the seal was passed.
     pub is_final: bool,
-    /// How often somebody put other counts in place of these.
+    /// How often somebody has put other counts in place.
     pub generation: i64,
 }
 
@@ -34,6 +36,7 @@ impl Scoreboard {
         for message in messages {
             if message.sequence > self.sequence {
                 self.sequence = message.sequence;
+                self.stored_at = message.stored_at;
                 match &message.message {
                     Ok(totals) => self.add(totals),
                     Err(_) => self.ledger.unreadable += 1,
@@ -98,7 +101,7 @@ fn add(to: &mut BTreeMap<OptionId, i64>, option: &OptionId, votes: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use subjects::{BallotId, BallotsCast, CastBallot, Replaced, RoundId, Timestamp, Voter};
+    use subjects::{BallotId, BallotsCast, CastBallot, Replaced, RoundId, Voter};
 
     fn choice(option: &str) -> Choice {
         Choice([OptionId::parse(option).unwrap()].into())

@@ -6,75 +6,105 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr};
 use nats::intake::{Intake, Position, Run};
-use subjects::{Durable, RoundId, RoundState};
+use subjects::{Durable, RoundId, RoundState, TallyCounted};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::rules::{Scoreboard, Totals};
 use crate::store::{Locks, StoreError};
-use crate::{Count, Tally, newest_announcement};
+use crate::{Count, Tally, announcement, newest_announcement};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
+/// How long NATS may be away before the rounds are left to another tally: it may reach what this one does not.
+const LET_GO_AFTER: Duration = Duration::from_secs(5);
 
 impl Tally {
     /// Takes the locks of rounds and counts them, for as long as Postgres keeps the locks; then begins again.
     pub(crate) async fn share(self) {
         while !self.given.stop.is_cancelled() {
-            let mut counting = HashMap::new();
-            let ended = match self.store.locks().await {
-                Ok(mut locks) => self.count_held(&mut locks, &mut counting).await,
-                Err(away) => Err(away),
-            };
-            if let Err(away) = ended {
-                warn!(%away, "counting waits");
-            }
-            for count in counting.into_values() {
-                count.end().await;
+            if self.given.bus.is_connected() {
+                self.hold().await;
             }
             let _ = tokio::time::timeout(SHARE_EVERY, self.given.stop.cancelled()).await;
         }
     }
 
-    async fn count_held(
-        &self,
-        locks: &mut Locks,
-        counting: &mut HashMap<RoundId, Counting>,
-    ) -> Result<(), StoreError> {
+    async fn hold(&self) {
+        let mut held = Held::default();
+        let ended = match self.store.locks().await {
+            Ok(mut locks) => self.count_held(&mut locks, &mut held).await,
+            Err(away) => Err(away),
+        };
+        if let Err(away) = ended {
+            warn!(%away, "counting waits");
+        }
+        for count in held.counting.into_values() {
+            count.end().await;
+        }
+    }
+
+    async fn count_held(&self, locks: &mut Locks, held: &mut Held) -> Result<(), StoreError> {
         let mut rounds = self.rounds.clone();
-        // As long as the locks are held: a Postgres that was away may have come back with less.
-        let mut finished = HashSet::new();
+        let mut connected = Instant::now();
         while !self.given.stop.is_cancelled() {
-            counting.retain(|_, count| !count.task.is_finished());
-            self.count_free(locks, counting, self.all(RoundState::Open)).await?;
-            let mut closed = self.all(RoundState::Closed);
-            closed.retain(|round| !finished.contains(round));
-            let (mut wanted, mut shared) = (Vec::new(), Instant::now());
-            for round in closed {
-                if self.given.stop.is_cancelled() {
-                    return Ok(());
-                }
-                if self.is_done(&round).await? {
-                    self.finish(&round, locks, counting.remove(&round)).await?;
-                    finished.insert(round);
-                } else if !counting.contains_key(&round) {
-                    wanted.push(round);
-                }
-                // There may be thousands that nobody has to count any more.
-                if shared.elapsed() > SHARE_EVERY {
-                    wanted.extend(self.all(RoundState::Open));
-                    self.count_free(locks, counting, std::mem::take(&mut wanted)).await?;
-                    shared = Instant::now();
-                }
+            if self.given.bus.is_connected() {
+                connected = Instant::now();
+            } else if connected.elapsed() > LET_GO_AFTER {
+                warn!("NATS is away: whoever reaches it may count the rounds");
+                return Ok(());
             }
-            if !wanted.is_empty() {
-                self.count_free(locks, counting, wanted).await?;
-            }
+            held.counting.retain(|_, count| !count.task.is_finished());
+            self.look_for_replaced(held).await?;
+            self.count_free(locks, held, self.all(RoundState::Open)).await?;
+            self.count_closed(locks, held).await?;
             tokio::select! {
                 _ = rounds.changed() => {}
                 () = tokio::time::sleep(SHARE_EVERY) => {}
                 () = self.given.stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts closed rounds to their seal. There may be thousands that nobody has to count any more.
+    async fn count_closed(&self, locks: &mut Locks, held: &mut Held) -> Result<(), StoreError> {
+        let mut closed = self.all(RoundState::Closed);
+        closed.retain(|round| !held.finished.contains(round));
+        let (mut wanted, mut shared) = (Vec::new(), Instant::now());
+        for round in closed {
+            if self.given.stop.is_cancelled() {
+                return Ok(());
+            }
+            if self.is_done(&round).await? {
+                self.finish(&round, locks, held.counting.remove(&round)).await?;
+                held.finished.insert(round);
+            } else if !held.counting.contains_key(&round) {
+                wanted.push(round);
+            }
+            if shared.elapsed() > SHARE_EVERY {
+                wanted.extend(self.all(RoundState::Open));
+                self.count_free(locks, held, std::mem::take(&mut wanted)).await?;
+                shared = Instant::now();
+            }
+        }
+        if !wanted.is_empty() {
+            self.count_free(locks, held, wanted).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins anew with rounds in which somebody has put other counts in place, those that were counted to their seal
+    /// too: nobody would be told otherwise until the next ballot, or never.
+    async fn look_for_replaced(&self, held: &mut Held) -> Result<(), StoreError> {
+        for (round, times) in self.store.replaced().await? {
+            if held.replaced.insert(round.clone(), times) == Some(times) {
+                continue;
+            }
+            held.finished.remove(&round);
+            if let Some(count) = held.counting.remove(&round) {
+                count.end().await;
             }
         }
         Ok(())
@@ -92,24 +122,26 @@ impl Tally {
     async fn count_free(
         &self,
         locks: &mut Locks,
-        counting: &mut HashMap<RoundId, Counting>,
+        held: &mut Held,
         mut wanted: Vec<RoundId>,
     ) -> Result<(), StoreError> {
-        wanted.retain(|round| !counting.contains_key(round));
+        wanted.retain(|round| !held.counting.contains_key(round));
         for round in locks.take(&wanted).await? {
             let count = self.count(&round);
-            counting.insert(round, count);
+            held.counting.insert(round, count);
         }
         Ok(())
     }
 
     /// Whether a round is counted to its seal and everyone was told: whoever counted it may have died in between.
     async fn is_done(&self, round: &RoundId) -> Result<bool, StoreError> {
-        if !self.store.read(round).await?.is_final {
+        let scoreboard = self.store.read(round).await?;
+        if !scoreboard.is_final {
             return Ok(false);
         }
         let newest = newest_announcement(&self.given.bus, round).await;
-        Ok(newest.is_ok_and(|newest| newest.tally.is_some_and(|tally| tally.is_final)))
+        let says = |told: &TallyCounted| *told == announcement(round, &scoreboard, told.at, told.head);
+        Ok(newest.is_ok_and(|newest| newest.tally.as_ref().is_some_and(says)))
     }
 
     /// Lets go of a round that is counted to its seal: nothing is left to be read.
@@ -154,6 +186,15 @@ impl Tally {
         });
         Counting { stop, task }
     }
+}
+
+/// What a tally knows for as long as it holds its locks: a Postgres that was away may have come back with less.
+#[derive(Default)]
+struct Held {
+    counting: HashMap<RoundId, Counting>,
+    finished: HashSet<RoundId>,
+    /// How often somebody has put other counts in place.
+    replaced: HashMap<RoundId, i64>,
 }
 
 /// A round that is being counted here.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use schema::{Away, Schema, within};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
-use subjects::{Ledger, OptionId, RoundId};
+use subjects::{Ledger, OptionId, RoundId, Timestamp};
 
 use crate::rules::Scoreboard;
 
@@ -52,7 +52,7 @@ impl Store {
         let pool = self.schema.pool().await?;
         // One statement sees one moment: the counts belong to the cursor.
         let select = sqlx::query(
-            "select sequence, accepted, counted, replaced, unreadable, final, generation, option, votes
+            "select sequence, stored_at, accepted, counted, replaced, unreadable, final, generation, option, votes
              from tally.cursor left join tally.count using (round) where round = $1",
         )
         .bind(round.as_str());
@@ -83,12 +83,13 @@ impl Store {
         let commit = sqlx::query(
             "with moved as (
                  insert into tally.cursor as cursor
-                        (round, sequence, accepted, counted, replaced, unreadable, final)
-                 select $1, $3, $4, $5, $6, $7, $8
+                        (round, sequence, accepted, counted, replaced, unreadable, final, stored_at)
+                 select $1, $3, $4, $5, $6, $7, $8, $12
                  where $2 = 0 or exists (select from tally.cursor where round = $1)
                  on conflict (round) do update
                     set sequence = excluded.sequence, accepted = excluded.accepted, counted = excluded.counted,
-                        replaced = excluded.replaced, unreadable = excluded.unreadable, final = excluded.final
+                        replaced = excluded.replaced, unreadable = excluded.unreadable, final = excluded.final,
+                        stored_at = excluded.stored_at
                     where cursor.sequence = $2 and cursor.generation = $11
                  returning round
              ), counted as (
@@ -109,7 +110,8 @@ impl Store {
         .bind(after.is_final)
         .bind(options)
         .bind(votes)
-        .bind(before.generation);
+        .bind(before.generation)
+        .bind(after.stored_at.map(Timestamp::unix_millis));
         let commit = async { commit.fetch_one(pool).await?.try_get(0) };
         match self.schema.answer("commit the counts", commit).await? {
             1_i64 => Ok(()),
@@ -117,8 +119,23 @@ impl Store {
         }
     }
 
-    /// Puts these counts and their cursor in place of whatever is there, in one transaction. A tally that counts the
-    /// round finds them replaced at its next commit, reads again, announces them, and goes on from here.
+    /// The rounds in which somebody has put other counts in place, and how often.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn replaced(&self) -> Result<Vec<(RoundId, i64)>, StoreError> {
+        let pool = self.schema.pool().await?;
+        let select = sqlx::query_as("select round, generation from tally.cursor where generation > 0");
+        let rows: Vec<(String, i64)> =
+            self.schema.answer("look for counts that were replaced", select.fetch_all(pool)).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(round, times)| Some((RoundId::parse(&round).ok()?, times)))
+            .collect())
+    }
+
+    /// Puts these counts and their cursor in place of whatever is there, in one transaction. The tally that counts the
+    /// round finds them replaced, reads again, announces them, and goes on from here.
     ///
     /// # Errors
     /// [`StoreError::Away`]: nothing was changed, or all of it.
@@ -127,12 +144,12 @@ impl Store {
         let replace = sqlx::query(
             "with moved as (
                  insert into tally.cursor as cursor
-                        (round, sequence, accepted, counted, replaced, unreadable, final)
-                 values ($1, $2, $3, $4, $5, $6, $7)
+                        (round, sequence, accepted, counted, replaced, unreadable, final, stored_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, $10)
                  on conflict (round) do update
                     set sequence = excluded.sequence, accepted = excluded.accepted, counted = excluded.counted,
                         replaced = excluded.replaced, unreadable = excluded.unreadable, final = excluded.final,
-                        generation = cursor.generation + 1
+                        stored_at = excluded.stored_at, generation = cursor.generation + 1
              ), gone as (
                  delete from tally.count where round = $1 and option <> all ($8::text[])
              )
@@ -148,7 +165,8 @@ impl Store {
         .bind(signed(scoreboard.ledger.unreadable))
         .bind(scoreboard.is_final)
         .bind(scoreboard.votes.keys().map(OptionId::as_str).collect::<Vec<_>>())
-        .bind(scoreboard.votes.values().copied().collect::<Vec<_>>());
+        .bind(scoreboard.votes.values().copied().collect::<Vec<_>>())
+        .bind(scoreboard.stored_at.map(Timestamp::unix_millis));
         Ok(self.schema.answer("replace the counts", replace.execute(pool)).await.map(|_| ())?)
     }
 
@@ -210,6 +228,8 @@ fn scoreboard(rows: &[PgRow]) -> Result<Scoreboard, sqlx::Error> {
     for row in rows {
         let number = |name: &str| row.try_get::<i64, _>(name).map(|value| u64::try_from(value).unwrap_or(0));
         scoreboard.sequence = number("sequence")?;
+        scoreboard.stored_at =
+            row.try_get::<Option<i64>, _>("stored_at")?.and_then(Timestamp::from_unix_millis);
         scoreboard.ledger = Ledger {
             accepted: number("accepted")?,
             counted: number("counted")?,

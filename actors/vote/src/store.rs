@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext, Unavailable};
+use nats::{BELIEVED_AFTER, Bus, Expect, Follower, SayError, StartAt, TraceContext, Unavailable};
 use subjects::{
     BallotId, BallotsCast, Heard, MessageId, Place, RoundId, Stream, Unreadable, VoteMessage, Voter,
 };
@@ -11,10 +11,6 @@ use tracing::{debug, warn};
 
 /// The pauses between two looks for a block whose acknowledgement never came, doubled from the first to the last.
 const LOOK_PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
-
-/// How long a log must be too short before it is believed to have lost something: in a cluster, a leader that was cut
-/// off may speak of the past until it steps down.
-const SHORTER_FOR: Duration = Duration::from_secs(12);
 
 /// The log of one round.
 #[derive(Clone, Debug)]
@@ -115,7 +111,7 @@ impl Log {
         tokio::time::sleep(LOOK_PAUSES[0]).await;
         let begin = Instant::now();
         while matches!(self.bus.last_sequence(&self.stream).await, Ok(last) if last + 1 < sequence) {
-            if begin.elapsed() > SHORTER_FOR {
+            if begin.elapsed() > BELIEVED_AFTER {
                 return Appended::LogIsShorter;
             }
             tokio::time::sleep(LOOK_PAUSES[1]).await;

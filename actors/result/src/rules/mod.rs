@@ -66,6 +66,9 @@ pub struct View {
     pub method: Method,
     /// The last sequence of the round's log that is counted.
     pub sequence: u64,
+    /// How often an operator has put a recount in place of the counts. If it is greater than it was, a smaller
+    /// `sequence` is newer all the same.
+    pub generation: u64,
     /// The last sequence of the round's log, as far as it is known.
     pub head: u64,
     /// Ballots that count.
@@ -130,6 +133,7 @@ impl View {
             policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
             method: round.method,
             sequence: tally.map_or(0, |tally| tally.sequence),
+            generation: tally.map_or(0, |tally| tally.generation),
             head: tally.map_or(0, |tally| tally.head),
             total: ledger.counted,
             results: Labelled(lines.iter().map(|line| (line.label.clone(), line.votes)).collect()),
@@ -140,10 +144,16 @@ impl View {
         }
     }
 
+    /// Whether less is counted here than in `other`, and nobody has put it in place: a tally that recounts from the
+    /// start has less for a while.
+    pub fn is_behind(&self, other: &Self) -> bool {
+        self.sequence < other.sequence && self.generation <= other.generation
+    }
+
     /// What the pages show of it.
     pub fn bars(&self) -> Bars {
         let bars = Bars::new(self.method, self.lines.clone(), self.total, self.sequence);
-        Bars { is_final: self.is_final, counting: self.counting, ..bars }
+        Bars { generation: self.generation, is_final: self.is_final, counting: self.counting, ..bars }
     }
 
     /// What every page says of its round.
@@ -230,6 +240,7 @@ mod tests {
             counts: [(OptionId::parse("cats").unwrap(), cats)].into(),
             ledger: Ledger { accepted: 4, counted: 3, replaced: 1, unreadable: 0 },
             is_final: false,
+            generation: 0,
         }
     }
 
