@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::letter::{garbles, is_invisible};
+
 /// The longest address, in bytes (RFC 5321).
 pub const EMAIL_MAX: usize = 254;
 /// The longest part before the @, in bytes (RFC 5321).
@@ -74,9 +76,11 @@ impl EmailRule {
     }
 }
 
+/// Nothing that cannot be seen, or two addresses would look like one.
 fn may_stand_in_local(c: char) -> bool {
     !c.is_whitespace()
-        && !c.is_control()
+        && !garbles(c)
+        && !is_invisible(c)
         && !matches!(c, '@' | '"' | '<' | '>' | '(' | ')' | ',' | ';' | ':' | '\\')
 }
 
@@ -87,7 +91,7 @@ fn is_domain(text: &str) -> bool {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label.chars().all(|c| (c.is_alphanumeric() && !is_invisible(c)) || c == '-')
     };
     text.split('.').all(is_label)
 }
@@ -163,6 +167,19 @@ mod tests {
             &longer,
         ] {
             assert_eq!(Email::parse(wrong), Err(MalformedEmail::Address), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_addresses_look_like_one() {
+        let unseen =
+            ['\u{200b}', '\u{200d}', '\u{ad}', '\u{feff}', '\u{2060}', '\u{fe0f}', '\u{3164}', '\u{e0061}'];
+        let turning = ['\u{202e}', '\u{2066}', '\u{2069}', '\u{200f}', '\u{61c}', '\u{2028}'];
+        for letter in unseen.into_iter().chain(turning) {
+            for wrong in [format!("a{letter}nn@example.org"), format!("ann@ex{letter}ample.org")] {
+                assert_eq!(Email::parse(&wrong), Err(MalformedEmail::Address), "{wrong:?}");
+                assert_eq!(EmailRule::parse(&wrong), Err(MalformedEmail::Rule), "{wrong:?}");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`ids`], [`picture`], [`voter`] identifiers, impossible to hold in a wrong form
 //! - [`email`] addresses of people, and which of them may vote
+//! - [`letter`] characters that are not what they seem
 //! - [`login`], [`session`], [`round`], [`ballot`], [`tally`], [`dead`] one file for each kind of message
 //! - [`stream`] where messages are kept, and who reads them under which durable name
 //! - [`bucket`] where things are kept that are too large for a message
@@ -17,6 +18,7 @@ pub mod email;
 mod golden;
 mod hex;
 pub mod ids;
+pub mod letter;
 pub mod login;
 pub mod message;
 pub mod picture;

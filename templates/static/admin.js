@@ -48,6 +48,9 @@ function writeHere(field) {
 
 // --- The options of a round: added, moved and removed without the server.
 
+// As many as a round may have: the server refuses more as well.
+const OPTIONS_MAX = 100;
+
 const rows = document.getElementById("option-rows");
 const blank = document.getElementById("blank-option");
 
@@ -60,16 +63,22 @@ function renumber() {
   }
 }
 
-function say(text) {
-  document.getElementById("moved").textContent = text;
+/** Tells a screen reader what was done; and everybody, below the options, why something was not. */
+function say(text, isRefusal = false) {
+  const line = document.getElementById("moved");
+  line.className = isRefusal ? "wrong" : "unseen";
+  line.textContent = text;
 }
 
 function add() {
+  if (rows.children.length >= OPTIONS_MAX) {
+    return say(`Options must be at most ${OPTIONS_MAX}: remove one before you add another.`, true);
+  }
   rows.append(blank.content.cloneNode(true));
   renumber();
   const label = rows.lastElementChild.querySelector("[name=option_label]");
   label.focus();
-  return `Option ${rows.children.length} is added.`;
+  say(`Option ${rows.children.length} is added.`);
 }
 
 function move(row, deed) {
@@ -95,7 +104,7 @@ function rearrange(event) {
   if (!["add", "up", "down", "remove"].includes(deed)) return;
   event.preventDefault();
   const row = button.closest(".option-row");
-  if (deed === "add") say(add());
+  if (deed === "add") add();
   else if (deed === "remove") say(remove(row));
   else {
     say(move(row, deed));
@@ -133,7 +142,8 @@ function checkSize(input) {
 
 // --- Links to pass on.
 
-async function copy(button) {
+/** `calm` is what the button says else: it may be clicked again while it says that it has copied. */
+async function copy(button, calm) {
   const field = document.getElementById(button.dataset.copies);
   field.select();
   let copied;
@@ -145,7 +155,6 @@ async function copy(button) {
     copied = document.execCommand("copy");
   }
   const said = copied ? "Copied" : "Press Ctrl+C";
-  const calm = button.innerHTML;
   button.textContent = said;
   document.getElementById("copied").textContent = copied ? "The link is copied." : said;
   setTimeout(() => {
@@ -188,7 +197,8 @@ for (const field of all("[data-moment]")) writeHere(field);
 if (document.getElementById("round")) watchWriting(document.getElementById("round"));
 for (const input of all("[type=file]")) input.addEventListener("change", () => checkSize(input));
 for (const button of all("[data-copies]")) {
+  const calm = button.innerHTML;
   button.hidden = false;
-  button.addEventListener("click", () => copy(button));
+  button.addEventListener("click", () => copy(button, calm));
 }
 if (document.querySelector("[data-live]")) setInterval(look, LOOK_EVERY_MS);

@@ -8,6 +8,12 @@ const ANSWER_WITHIN_MS = 10_000;
 
 // Nothing was accepted, or nobody can say: the same ballot may be sent again, for it counts once.
 const TRY_AGAIN = new Set([429, 502, 503, 504]);
+const TOO_MANY = 429;
+const CLOSED = "urn:urna:round-closed";
+const NO_ANSWER = "No answer from the ballot box. Try again: your vote counts once, however often it is sent.";
+// A browser sends again by itself what got no answer, and does not say so.
+const CLOSED_MEANWHILE =
+  "This round is closed. A vote that was sent before, and got no answer, may be in the box: nobody can tell any more.";
 
 const form = document.getElementById("ballot");
 const send = document.getElementById("send");
@@ -72,7 +78,7 @@ async function cast(choice) {
     intent = null;
     showProblem(answer.refusal);
   } else {
-    showProblem("No answer from the ballot box. Try again: your vote counts once, however often it is sent.");
+    showProblem(answer.advice ?? NO_ANSWER);
     send.textContent = "Try again";
     send.focus();
   }
@@ -91,7 +97,10 @@ async function deliver({ choice, ballot }) {
   }
 }
 
-/** What became of it: `accepted` (the receipt), `refusal` (a sentence), or neither: not known. */
+/**
+ * What became of it: `accepted` (the receipt), `refusal` (a sentence), or neither: not known. Then there may be `advice`
+ * (a sentence).
+ */
 async function post(body) {
   try {
     const response = await fetch("/vote", {
@@ -101,8 +110,13 @@ async function post(body) {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
     if (response.ok) return { accepted: await response.json() };
-    if (TRY_AGAIN.has(response.status)) return { retryAfterMs: retryAfter(response) };
-    return { refusal: sentence(await response.json().catch(() => ({}))) };
+    const problem = await response.json().catch(() => ({}));
+    if (!TRY_AGAIN.has(response.status)) {
+      return { refusal: problem.type === CLOSED ? CLOSED_MEANWHILE : sentence(problem) };
+    }
+    // When to try again. The words of a 503 say that nothing was accepted, which nobody knows of what was sent before.
+    const advice = response.status === TOO_MANY ? problem.detail : undefined;
+    return { retryAfterMs: retryAfter(response), advice };
   } catch {
     // No answer, or half of one.
     return { retryAfterMs: 0 };

@@ -146,6 +146,14 @@ async fn shares_it(olga: &Window) -> String {
         (olga.runs(copied).await == "The link is copied.").then_some(())
     })
     .await;
+    // Clicked again while it says so, it says afterwards what it does.
+    olga.clicks("[data-copies=share-vote]").await;
+    let says = "return document.querySelector('[data-copies=share-vote]').textContent";
+    eventually("the button is as before", || async {
+        let says = olga.runs(says).await;
+        says.as_str().is_some_and(|says| says.starts_with("Copy:")).then_some(())
+    })
+    .await;
     assert_eq!(olga.runs("return document.querySelectorAll('.share svg.qr').length").await, 1);
     let link = olga.runs("return new URL(document.getElementById('share-vote').value).pathname").await;
     link.as_str().expect("an address").to_owned()
@@ -205,7 +213,24 @@ async fn what_an_organiser_has_written_is_not_lost_and_moves_without_the_server(
     olga.types("#round-emails", "@example.org").await;
     olga.clicks(SAVE).await;
     olga.until("#standing .badge", &["Not open yet"]).await;
+    stops_at_a_hundred_options(&olga).await;
     world.close().await;
+}
+
+/// No option is added to as many as there may be, and it is said why.
+async fn stops_at_a_hundred_options(olga: &Window) {
+    olga.opens("/admin/new").await;
+    olga.runs("for (let row = 3; row < 100; row += 1) document.querySelector('[value=add]').click()").await;
+    let rows = "return document.getElementsByName('option_label').length";
+    assert_eq!(olga.runs(rows).await, 100);
+    reaches(olga, "[value=add]").await;
+    olga.until("#moved", &["Options must be at most 100: remove one before you add another."]).await;
+    assert_eq!(olga.runs(rows).await, 100);
+    reaches(olga, "[value=remove-1]").await;
+    reaches(olga, "[value=add]").await;
+    let said =
+        "return [document.getElementById('moved').className, document.getElementById('moved').textContent]";
+    assert_eq!(olga.runs(said).await, json!(["unseen", "Option 100 is added."]));
 }
 
 #[tokio::test]

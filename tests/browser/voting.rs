@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::{World, eventually};
+use tests::{Fault, Proxy, World, audit, eventually};
 use thirtyfour::Key;
 
 use crate::window::{Browser, Window};
@@ -100,6 +100,53 @@ async fn a_person_without_javascript_votes_and_sees_the_result() {
     // Without a reload by hand: the page does it.
     person.follows("See the results").await;
     person.until("#lines .votes", &["0 votes", "1 vote"]).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_votes_too_often_reads_when_to_try_again() {
+    let mut world = World::new().await;
+    // There is room for the second one after half a minute at the soonest: the page does not wait for as long.
+    world.start_as("urna", "urna", &[("URNA_LIMIT_VOTES_BY_VOTER", "1")]).await;
+    let browser = Browser::start(&world).await;
+    let person = browser.window().await;
+    person.opens("/vote/demo").await;
+    person.clicks(CATS).await;
+    person.clicks(SEND).await;
+    person.until("#receipt", &["demo.1.0"]).await;
+
+    person.clicks(DOGS).await;
+    person.clicks(SEND).await;
+    eventually("it is said when there is room again", || async {
+        let said = person.reads("#problem").await.ok()?.concat();
+        let is_told = said.starts_with("Too many votes by this voter; try again in ");
+        (is_told && said.ends_with(" seconds.")).then_some(())
+    })
+    .await;
+    person.until(SEND, &["Try again"]).await;
+    person.until(".option", &["Cats\nYour vote", "Dogs"]).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_got_no_answer_before_the_close_reads_that_the_vote_may_be_in_the_box() {
+    let world = World::with_urna().await;
+    let port = world.address("urna").rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = Proxy::before(port).await;
+    let browser = Browser::start(&world).await;
+    let person = browser.window().await.through(&proxy);
+    person.opens("/vote/demo").await;
+    person.clicks(CATS).await;
+    proxy.set(Fault::LosesAnswers);
+    person.clicks(SEND).await;
+    eventually("the vote is in the box", || async { (audit(&world).await.accepted == 1).then_some(()) })
+        .await;
+    let closed = world.admin().await.closes_round("demo").await;
+    assert!(closed.status.is_success(), "{closed:?}");
+    proxy.set(Fault::None);
+    let said = "This round is closed. A vote that was sent before, and got no answer, may be in the box: nobody can \
+                tell any more.";
+    person.until("#problem", &[said]).await;
     world.close().await;
 }
 

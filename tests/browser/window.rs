@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use servers::{Process, free_port};
 use tempfile::TempDir;
-use tests::{World, eventually, program};
+use tests::{Proxy, World, eventually, program};
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, Capabilities, Key, WebDriver};
 
@@ -109,6 +109,11 @@ impl Window {
     /// Opens a page.
     pub async fn opens(&self, path: &str) {
         self.client.goto(format!("{}{path}", self.pages)).await.expect("a page opens");
+    }
+
+    /// The same, and from now on it looks at the pages through a bad connection.
+    pub fn through(self, proxy: &Proxy) -> Self {
+        Self { pages: format!("http://127.0.0.1:{}", proxy.port), ..self }
     }
 
     /// Where it is, without the host.

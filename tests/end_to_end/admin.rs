@@ -295,6 +295,39 @@ async fn options_are_added_moved_and_removed_before_anything_is_saved() {
 }
 
 #[tokio::test]
+async fn no_form_has_more_options_than_a_round_may_have_and_what_was_typed_stays() {
+    let world = World::with_urna().await;
+    let olga = organiser(&world, "Olga").await;
+    let sends = async |button: &str, count: usize| {
+        let page = makes(&olga, &[vec![("option_label", "x"); count], vec![("do", button)]].concat()).await;
+        // The last one is for scripts to copy.
+        let rows = page.html.matches("name=\"option_label\"").count().saturating_sub(1);
+        (page.status.as_u16(), rows, page.html)
+    };
+    let (status, rows, html) = sends("add", 99).await;
+    assert_eq!((status, rows, html.contains("Options must be")), (200, 100, false));
+    let (status, rows, html) = sends("add", 100).await;
+    assert_eq!((status, rows), (200, 100));
+    assert!(html.contains("Options must be at most 100: remove one before you add another."), "{html}");
+    let (status, rows, html) = sends("save", 101).await;
+    assert_eq!((status, rows), (422, 101));
+    assert!(html.contains("Options must be at most 100, not 101."), "{html}");
+    // As many as fit in a form. To draw them would take a gigabyte.
+    for button in ["save", "add"] {
+        let (status, rows, html) = sends(button, 270_000).await;
+        assert_eq!((status, rows), (422, 0), "{button}");
+        assert!(html.contains("Options must be at most 100, not 270000."), "{html}");
+    }
+    makes(&olga, &[]).await;
+    let seen = version(&olga.opens(THE_BOARD).await);
+    let many = with(&[vec![("option_label", "x"); 270_000], vec![("version", &seen)]].concat());
+    let page = olga.fills_in(THE_BOARD, THE_BOARD, &many).await;
+    assert_eq!(page.status, 422);
+    assert!(page.html.contains("Options must be at most 100, not 270000."), "{}", page.html);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn nobody_runs_a_round_that_is_not_theirs_and_no_other_site_does_it_for_them() {
     let world = World::with_urna().await;
     let (olga, otto) = (organiser(&world, "Olga").await, organiser(&world, "Otto").await);

@@ -1,6 +1,7 @@
 //! Results that are not shown yet, address by address.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH};
@@ -300,5 +301,35 @@ async fn a_stream_shows_nothing_hidden_to_an_organiser_whose_session_has_ended()
     }
     let hidden = hidden.expect("the stream tells the state alone");
     assert!(!TELLTALES.iter().any(|telltale| hidden.contains(telltale)), "{hidden}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_organisers_stream_goes_on_when_sessions_can_be_looked_up_again() {
+    let mut world = World::with_urna().await;
+    let olga = organiser(&world, "Olga").await;
+    voted(&world, &olga, "secret", "after_close").await;
+    let (shown, mut stream) = next(olga.streams("/rounds/secret/events").await).await;
+    assert_eq!(data(&shown)["total"], 23);
+    world.redis.kill();
+    // For longer than she is believed to run the round.
+    let (killed, mut late) = (Instant::now(), 0);
+    let program = world.voter();
+    while killed.elapsed() < Duration::from_secs(2) {
+        late += 1;
+        assert!(program.named(&format!("late-{late}")).votes_in("secret", "cats").await.is_accepted());
+    }
+    world.restart_redis().await;
+    let all_are_shown = async {
+        loop {
+            let (event, on) = next(stream).await;
+            stream = on;
+            assert!(event.contains("event: result"), "her page would be led away from the results: {event}");
+            if data(&event)["total"] == 23 + late {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_are_shown).await.expect("she sees the results again");
     world.close().await;
 }

@@ -71,6 +71,16 @@ fn texts() -> Vec<Row> {
         make("one option", json!({ "options": ["Ann"] }), "options"),
         make("the same option twice", json!({ "options": ["Ann", "Ann"] }), "options[1].label"),
         make("options that look the same", json!({ "options": ["Ann", "An\u{200d}n"] }), "options[1].label"),
+        make(
+            "a label that is another's id",
+            json!({ "options": [{ "label": "Bob", "id": "ann" }, "ann"] }),
+            "options[1].label",
+        ),
+        make(
+            "a label that is a later one's id",
+            json!({ "options": ["ann", { "label": "Bob", "id": "ann" }] }),
+            "options[0].label",
+        ),
         make("a title of only spaces", json!({ "title": "  \u{2003}\u{3000} " }), "title"),
         make("a title that cannot be seen", json!({ "title": "\u{200d}\u{2800}\u{fe0f}" }), "title"),
         make("a title that turns the page", json!({ "title": "\u{202e}ohW" }), "title"),
@@ -95,6 +105,12 @@ fn times() -> Vec<Row> {
         ),
         make("a closing that is over", json!({ "closes_at": "2001-01-01T00:00:00Z" }), "closes_at"),
         make("a day that there is not", json!({ "closes_at": "2099-02-30T00:00:00Z" }), "closes_at"),
+        make("a year behind the last", json!({ "closes_at": "9999-12-31T23:59:59-05:00" }), "closes_at"),
+        make(
+            "a year before the first",
+            json!({ "opens_at": "0000-01-01T00:00:00+01:00", "state": "open" }),
+            "opens_at",
+        ),
         make("a moment without a zone", json!({ "opens_at": "2099-01-01T00:00:00" }), "opens_at"),
         make("a state to begin in that is an end", json!({ "state": "closed" }), "state"),
         make("a word that is none", json!({ "results": "never" }), "results"),
@@ -104,13 +120,12 @@ fn times() -> Vec<Row> {
             json!({ "policy": "account", "emails": ["example.org"] }),
             "emails[0]",
         ),
-    ]
-        make("a year behind the last", json!({ "closes_at": "9999-12-31T23:59:59-05:00" }), "closes_at"),
         make(
-            "a year before the first",
-            json!({ "opens_at": "0000-01-01T00:00:00+01:00", "state": "open" }),
-            "opens_at",
+            "an address that looks like another",
+            json!({ "policy": "account", "emails": ["a\u{200b}nn@example.org"] }),
+            "emails[0]",
         ),
+    ]
 }
 
 /// What is sent at the wrong time. `open`, `draft` and `closed` are rounds.

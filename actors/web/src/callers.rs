@@ -16,7 +16,7 @@ use templates::Visitor;
 use crate::cookie::{Jar, Name};
 use crate::sessions::{Record, Sessions};
 use crate::tokens::{Claims, Session, TokenFault, TokenKeys, Tokens, Usage};
-use crate::{Keys, Problem};
+use crate::{Away, Keys, Problem};
 
 const ACCESS: Name = Name { plain: "urna_access", over_tls: "__Host-urna_access" };
 const REFRESH: Name = Name { plain: "urna_refresh", over_tls: "__Host-urna_refresh" };
@@ -85,11 +85,14 @@ impl Callers {
         Ok(caller)
     }
 
-    /// The same caller as their session has them now; `None` when it has ended, or cannot be looked up.
-    pub async fn still(&self, caller: &Caller) -> Option<Caller> {
-        let record = self.sessions.find(caller.session).await.ok()??;
-        let is_theirs = record.person.user == caller.person.user;
-        is_theirs.then_some(Caller { person: record.person, session: caller.session })
+    /// The same caller as their session has them now; `None` when it has ended.
+    ///
+    /// # Errors
+    /// [`Away`] when that cannot be told.
+    pub async fn still(&self, caller: &Caller) -> Result<Option<Caller>, Away> {
+        let found = self.sessions.find(caller.session).await?;
+        let theirs = found.filter(|record| record.person.user == caller.person.user);
+        Ok(theirs.map(|record| Caller { person: record.person, session: caller.session }))
     }
 
     /// Who is looking at a page. Whoever cannot be told is nobody.
@@ -212,6 +215,7 @@ mod tests {
     use actix_web::http::StatusCode;
     use actix_web::test::TestRequest;
     use secrecy::SecretString;
+    use subjects::Email;
     use tokio::runtime::Handle;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -253,6 +257,14 @@ mod tests {
         }
         let refused = callers.refresh(&tokens.refresh).await.expect_err("refused");
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[actix_web::test]
+    async fn that_nobody_can_tell_is_not_taken_for_the_end_of_a_session() {
+        let email = Email::parse("ann@example.org").unwrap();
+        let person = Person { user: UserId::random(), name: "Ann".into(), email, role: Role::Organiser };
+        let caller = Caller { person, session: SessionId::random() };
+        assert_eq!(callers(0, false).still(&caller).await, Err(Away));
     }
 
     #[actix_web::test]

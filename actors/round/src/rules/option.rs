@@ -94,8 +94,22 @@ impl OptionWish {
     /// The option that this becomes behind those that are there.
     pub(super) fn beside(&self, there: &[RoundOption]) -> RoundOption {
         let taken: Vec<OptionId> = there.iter().map(|option| option.id.clone()).collect();
-        let made = || OptionId::from_label(self.label.as_str(), there.len() + 1, &taken);
+        let labels = there.iter().map(|option| option.label.as_str());
+        let made = || self.made_id(there.len() + 1, taken, labels);
         self.laid_over(RoundOption::new(self.id.clone().unwrap_or_else(made), ""))
+    }
+
+    /// An id for the option in this `place`, counted from 1. It is none of those `taken`, nor what another of these
+    /// `labels` says: by either a ballot would name the other option.
+    fn made_id<'a>(
+        &self,
+        place: usize,
+        mut taken: Vec<OptionId>,
+        labels: impl Iterator<Item = &'a str>,
+    ) -> OptionId {
+        let others = labels.filter(|label| *label != self.label.as_str());
+        taken.extend(others.filter_map(|label| OptionId::parse(label).ok()));
+        OptionId::from_label(self.label.as_str(), place, &taken)
     }
 
     fn laid_over(&self, option: RoundOption) -> RoundOption {
@@ -142,7 +156,8 @@ pub(super) fn options(wishes: &[OptionWish], there: &[RoundOption]) -> Vec<Round
             None => option.label == wish.label.as_str() && !taken.contains(&option.id),
         });
         let option = known.cloned().unwrap_or_else(|| {
-            let made = || OptionId::from_label(wish.label.as_str(), place, &taken);
+            let labels = wishes.iter().map(|wish| wish.label.as_str());
+            let made = || wish.made_id(place, taken.clone(), labels);
             RoundOption::new(wish.id.clone().unwrap_or_else(made), "")
         });
         taken.push(option.id.clone());
@@ -167,6 +182,11 @@ pub(super) fn wrong_options(round: &Round) -> Vec<Wrong> {
         if before.iter().any(|other| seen(&other.label) == seen(&option.label)) {
             wrong.push(of(&format!("options[{place}].label"), "looks the same as that of another option"));
         }
+        // A ballot names an option by its id, or else by its label: this label would be a vote for the other one.
+        let named = |other: &RoundOption| other.id.as_str() == option.label;
+        if !named(option) && round.options.iter().any(named) {
+            wrong.push(of(&format!("options[{place}].label"), "is the id of another option"));
+        }
     }
     wrong
 }
@@ -179,6 +199,7 @@ pub(super) fn must_be_whole(round: &Round) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use subjects::RoundId;
 
     fn text(text: &str) -> ShortText {
         ShortText::parse(text).unwrap()
@@ -206,6 +227,46 @@ mod tests {
         assert_eq!(link(&of_length(LINK_MAX)), Ok(of_length(LINK_MAX)));
         assert_eq!(link(&of_length(LINK_MAX + 1)), Err(BadLink::Long));
         assert_eq!(link(&format!("https://example.org/{}", "é".repeat(500))), Err(BadLink::Long));
+    }
+
+    /// What is wrong with a round of options of these ids and labels.
+    fn wrong(options: &[(&str, &str)]) -> Vec<String> {
+        let option = |(id, label): &(&str, &str)| RoundOption::new(OptionId::parse(id).unwrap(), label);
+        let options = options.iter().map(option).collect();
+        let round = Round { options, ..Round::blank(RoundId::parse("board").unwrap()) };
+        wrong_options(&round).into_iter().map(|wrong| format!("{} {}", wrong.field, wrong.why)).collect()
+    }
+
+    #[test]
+    fn no_label_is_a_vote_for_another_option() {
+        let of_another = |place: usize| vec![format!("options[{place}].label is the id of another option")];
+        assert_eq!(wrong(&[("ann", "Ann"), ("bob", "ann")]), of_another(1));
+        assert_eq!(wrong(&[("ann", "bob"), ("bob", "Bob")]), of_another(0), "whichever stands first");
+        assert_eq!(wrong(&[("ann", "bob"), ("bob", "ann")]), [of_another(0), of_another(1)].concat());
+        assert!(wrong(&[("ann", "ann"), ("bob", "Ann")]).is_empty(), "its own, and letters matter");
+    }
+
+    #[test]
+    fn an_id_that_is_made_is_not_what_another_label_says() {
+        let made = |labels: &[&str]| {
+            let wishes: Vec<OptionWish> =
+                labels.iter().map(|label| OptionWish::labelled(text(label))).collect();
+            let listed = options(&wishes, &[]);
+            let mut added = Vec::new();
+            for wish in &wishes {
+                added.push(wish.beside(&added));
+            }
+            let ids = |options: &[RoundOption]| -> Vec<String> {
+                options.iter().map(|option| option.id.to_string()).collect()
+            };
+            (ids(&listed), ids(&added))
+        };
+        let ids = |ids: [&str; 2]| Vec::from(ids.map(str::to_owned));
+        assert_eq!(made(&["Cats", "Dogs"]), (ids(["cats", "dogs"]), ids(["cats", "dogs"])));
+        assert_eq!(made(&["c", "C++"]), (ids(["c", "c-2"]), ids(["c", "c-2"])));
+        // Of those that come one by one, the first cannot know of the second.
+        assert_eq!(made(&["C++", "c"]), (ids(["c-1", "c"]), ids(["c", "c-2"])));
+        assert_eq!(made(&["猫", "option-1"]).0, ids(["option-2", "option-1"]));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use serde_json::Value;
 use templates::Visitor;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -61,7 +62,8 @@ somebody else was first.";
 /// The document, for programs and for people.
 #[derive(Debug)]
 pub struct Document {
-    json: String,
+    /// Written once: every answer holds the same bytes.
+    json: Bytes,
     value: Value,
 }
 
@@ -71,7 +73,7 @@ impl Document {
         let openapi = openapi(operations);
         let json = serde_json::to_string(&openapi).expect("a document is texts, numbers and lists");
         let value = serde_json::from_str(&json).unwrap_or_default();
-        Self { json, value }
+        Self { json: json.into(), value }
     }
 
     /// The methods of the address of this pattern, as the header `Allow` lists them.
@@ -202,6 +204,9 @@ fn security() -> ComponentsBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::App;
+    use actix_web::body::MessageBody;
+    use actix_web::test::{TestRequest, call_service, init_service};
     use serde_json::json;
     use utoipa::ToSchema;
 
@@ -235,6 +240,23 @@ mod tests {
         let document = document();
         assert_eq!(document.methods_at("/things/{id}").as_deref(), Some("GET, HEAD, POST"));
         assert_eq!(document.methods_at("/things"), None);
+    }
+
+    #[actix_web::test]
+    async fn every_answer_holds_the_same_bytes_of_the_document() {
+        let document = Arc::new(document());
+        let app = init_service(App::new().configure(|config| document.routes(None, config))).await;
+        let ask = async || {
+            let request = TestRequest::get().uri("/openapi.json").to_request();
+            call_service(&app, request).await.into_body().try_into_bytes().expect("the whole of it is there")
+        };
+        let (one, two) = (ask().await, ask().await);
+        assert!(one.starts_with(b"{\"openapi\":\"3.1"), "{one:?}");
+        assert_eq!(
+            (one.as_ptr(), one.len()),
+            (two.as_ptr(), two.len()),
+            "a copy for each would fill the memory"
+        );
     }
 
     #[test]

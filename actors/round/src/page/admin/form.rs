@@ -37,9 +37,9 @@ pub(super) async fn make(rounds: Data<Handle>, request: HttpRequest, payload: Pa
     answer(&request, async {
         let caller = rounds.organiser(&request).await?;
         let form = rounds.read_form(&request, payload, typed::SINGLE, typed::REPEATED).await?;
-        let typed = Typed::sent(&form);
-        if let Some(typed) = typed.rearranged(form.text("do")) {
-            let form = typed.drawn(None, &[]);
+        let typed = Typed::sent(&form)?;
+        if let Some((typed, wrong)) = typed.rearranged(form.text("do")) {
+            let form = typed.drawn(None, &wrong);
             return Ok(rounds.edge.form_page(&request, |csrf| new_page(caller, csrf, form).render()));
         }
         let typed = typed.without_blanks();
@@ -65,10 +65,10 @@ pub(super) async fn save(
         let (caller, newest) = rounds.own(&request, &id).await?;
         let form = rounds.read_form(&request, payload, typed::SINGLE, typed::REPEATED).await?;
         let (seen, round) = (version(&form), &newest.message.round);
-        let typed = Typed::sent_for(&form, round);
-        if let Some(typed) = typed.rearranged(form.text("do")) {
+        let typed = Typed::sent_for(&form, round)?;
+        if let Some((typed, wrong)) = typed.rearranged(form.text("do")) {
             // Of the version that it was drawn from, so that what others write meanwhile is still found out.
-            let form = typed.drawn(Some((round, seen)), &[]);
+            let form = typed.drawn(Some((round, seen)), &wrong);
             let drawn = |csrf| rounds.round_page(&request, caller, csrf, (round, form)).render();
             return Ok(rounds.edge.form_page(&request, drawn));
         }

@@ -4,6 +4,7 @@ mod confirm;
 mod drawn;
 mod form;
 mod list;
+mod rearranged;
 mod round;
 mod typed;
 

@@ -1,9 +1,11 @@
 //! What stands in the form of a round, as it was typed.
 
-use ::web::FormFields;
+use ::web::{FormFields, Problem, field_error};
 use serde::Serialize;
 use serde_json::{Value, json};
 use subjects::{Round, RoundOption, RoundState, Timestamp};
+
+use crate::rules::OPTIONS;
 
 /// The fields of the form that are there once.
 pub const SINGLE: &[&str] = &[
@@ -28,6 +30,9 @@ pub const REPEATED: &[&str] = &["option_id", "option_label", "option_description
 
 /// How many empty options a new round begins with.
 const ROOM: usize = 3;
+/// How many options are drawn. No button leads to more than a round may have; one more can still be said to be too much
+/// beside the others.
+const DRAWN_MAX: usize = *OPTIONS.end() + 1;
 
 /// A round as somebody writes it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -94,7 +99,15 @@ impl Typed {
     }
 
     /// What was sent.
-    pub fn sent(form: &FormFields) -> Self {
+    ///
+    /// # Errors
+    /// 422 for more options than a page of ours sends, since a form holds many and each is drawn again.
+    pub fn sent(form: &FormFields) -> Result<Self, Problem> {
+        let count = form.all("option_label").len();
+        if count > DRAWN_MAX {
+            let detail = format!("must be at most {}, not {count}", OPTIONS.end());
+            return Err(Problem::invalid(vec![field_error("options", detail)]));
+        }
         let text = |name| form.text(name).to_owned();
         let is_on = |name| !form.text(name).is_empty();
         let moment = |name| moment(form.text(name)).map_or_else(|| text(name), on_the_clock);
@@ -105,10 +118,10 @@ impl Typed {
             description: part("option_description", place),
             link: part("option_link", place),
         };
-        Self {
+        Ok(Self {
             title: text("title"),
             description: text("description"),
-            options: (0..form.all("option_label").len()).map(option).collect(),
+            options: (0..count).map(option).collect(),
             method: text("method"),
             most: text("most"),
             order: text("order"),
@@ -121,13 +134,16 @@ impl Typed {
             opens_at: moment("opens_at"),
             closes_at: moment("closes_at"),
             next: None,
-        }
+        })
     }
 
     /// What was sent about a round that is there. The form of one that has begun leaves away what it keeps.
-    pub fn sent_for(form: &FormFields, round: &Round) -> Self {
-        let sent = Self::sent(form);
-        if form.all("title").is_empty() { sent.over(Self::of(round)) } else { sent }
+    ///
+    /// # Errors
+    /// As of [`Typed::sent`].
+    pub fn sent_for(form: &FormFields, round: &Round) -> Result<Self, Problem> {
+        let sent = Self::sent(form)?;
+        Ok(if form.all("title").is_empty() { sent.over(Self::of(round)) } else { sent })
     }
 
     /// What of it may still be written in `round`.
@@ -142,29 +158,6 @@ impl Typed {
     fn over(self, there: Self) -> Self {
         let Self { description, emails, embeddable, closes_at, .. } = self;
         Self { description, emails, embeddable, closes_at, ..there }
-    }
-
-    /// The same with an option more, less, or in another place, if the button says so: `add`, `up-2`.
-    pub fn rearranged(&self, button: &str) -> Option<Self> {
-        let mut typed = self.clone();
-        if button == "add" {
-            typed.next = Some(typed.options.len());
-            typed.options.push(TypedOption::default());
-            return Some(typed);
-        }
-        let (deed, place) = button.split_once('-')?;
-        let place =
-            place.parse::<usize>().ok()?.checked_sub(1).filter(|place| *place < typed.options.len())?;
-        match deed {
-            "up" if place > 0 => typed.options.swap(place - 1, place),
-            "down" if place + 1 < typed.options.len() => typed.options.swap(place, place + 1),
-            "remove" => {
-                typed.options.remove(place);
-            }
-            "up" | "down" => {}
-            _ => return None,
-        }
-        Some(typed)
     }
 
     /// The same without options in which nothing stands.
@@ -282,7 +275,7 @@ mod tests {
     use subjects::{Method, OptionId, Policy, RoundId};
 
     fn typed(sent: &str) -> Typed {
-        Typed::sent(&FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap())
+        Typed::sent(&FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap()).unwrap()
     }
 
     fn labels(typed: &Typed) -> Vec<&str> {
@@ -332,7 +325,7 @@ mod tests {
         };
         let sent = "description=New&emails=&closes_at=2026-11-21T18%3A00%3A30.000Z&embeddable=yes";
         let fields = FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap();
-        let typed = Typed::sent_for(&fields, &board);
+        let typed = Typed::sent_for(&fields, &board).unwrap();
         assert_eq!((typed.title.as_str(), labels(&typed)), ("Board", vec!["Ann"]));
         assert_eq!(typed.closes_at, "2026-11-21T18:00:30");
         let json = typed.to_json(RoundState::Open);
@@ -343,21 +336,20 @@ mod tests {
     }
 
     #[test]
-    fn options_are_added_moved_and_removed() {
-        let three = typed("option_label=A&option_label=B&option_label=C");
-        let after = |button: &str| three.rearranged(button);
-        let moved = |button: &str| labels(&after(button).unwrap()).join("");
-        assert_eq!(
-            (moved("up-2"), moved("down-2"), moved("remove-2")),
-            ("BAC".into(), "ACB".into(), "AC".into())
-        );
-        assert_eq!(
-            (moved("up-1"), moved("down-3"), moved("add")),
-            ("ABC".into(), "ABC".into(), "ABC".into())
-        );
-        assert_eq!(after("add").unwrap().options.len(), 4);
-        for other in ["save", "", "up-0", "up-4", "remove-x", "sort-1"] {
-            assert!(after(other).is_none(), "{other}");
+    fn more_options_than_a_page_sends_are_refused_before_any_is_drawn() {
+        let sent = |count: usize| {
+            let form = "option_label=a&".repeat(count);
+            Typed::sent(&FormFields::parse(form.as_bytes(), SINGLE, REPEATED).unwrap())
+        };
+        // Still drawn, so that it is said beside the options and nothing is lost.
+        assert_eq!(sent(101).ok().unwrap().options.len(), 101);
+        for count in [102, 4 * 1024 * 1024 / "option_label=a&".len()] {
+            let problem = sent(count).err().unwrap();
+            let said = format!("must be at most 100, not {count}");
+            assert_eq!(
+                (problem.status().as_u16(), problem.errors()),
+                (422, &[field_error("options", said)][..])
+            );
         }
     }
 
