@@ -131,9 +131,11 @@ impl Follower {
             StartAt::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
             StartAt::NewestPerSubject => DeliverPolicy::LastPerSubject,
             StartAt::New => {
-                let start_sequence = self.bus.last_sequence(&self.stream).await? + 1;
+                let end = self.bus.last_sequence(&self.stream).await?;
+                let start_sequence = end + 1;
                 // Kept, so that nothing is passed over when the connection breaks before the first message.
                 self.start = StartAt::Sequence(start_sequence);
+                self.last = LastRead { sequence: end, stored_at: None };
                 DeliverPolicy::ByStartSequence { start_sequence }
             }
         };
@@ -157,11 +159,10 @@ impl Follower {
 
     /// Whether the stream still holds what was read last. A server would wait in silence for the message behind it.
     async fn check_last(&mut self) -> Result<(), Unavailable> {
-        let Some(found) = self.bus.put_back(&self.stream, self.last).await? else {
-            self.in_doubt_since = None;
-            return Ok(());
-        };
-        let since = *self.in_doubt_since.get_or_insert_with(Instant::now);
+        // Only what is found without a break is believed.
+        let since = self.in_doubt_since.take();
+        let Some(found) = self.bus.put_back(&self.stream, self.last).await? else { return Ok(()) };
+        let since = *self.in_doubt_since.insert(since.unwrap_or_else(Instant::now));
         assert!(since.elapsed() < BELIEVED_AFTER, "{}: {found}", self.stream);
         Err(Unavailable::new(format!("read {}", self.stream), found))
     }

@@ -78,7 +78,7 @@ pub struct InOrder<M> {
     pub sequence: u64,
     /// Where it stands in a chain of causes.
     pub trace: Option<TraceContext>,
-    /// When it was stored, in milliseconds since 1970.
+    /// When it was stored.
     pub stored_at: Option<Timestamp>,
     /// What it says; it has been told to the DEAD stream when it cannot be read.
     pub message: Result<M, Unreadable>,

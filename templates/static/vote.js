@@ -110,12 +110,12 @@ async function post(body) {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
     if (response.ok) return { accepted: await response.json() };
-    const problem = await response.json().catch(() => ({}));
+    const told = await response.json().catch(() => ({}));
     if (!TRY_AGAIN.has(response.status)) {
-      return { refusal: problem.type === CLOSED ? CLOSED_MEANWHILE : sentence(problem) };
+      return { refusal: told.type === CLOSED ? CLOSED_MEANWHILE : sentence(told) };
     }
     // When to try again. The words of a 503 say that nothing was accepted, which nobody knows of what was sent before.
-    const advice = response.status === TOO_MANY ? problem.detail : undefined;
+    const advice = response.status === TOO_MANY ? told.detail : undefined;
     return { retryAfterMs: retryAfter(response), advice };
   } catch {
     // No answer, or half of one.

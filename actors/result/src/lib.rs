@@ -187,7 +187,8 @@ impl Results {
         let board = self.boards.get(id);
         let counting = board.map_or(Counting::Current, |board| board.counting);
         let view = View::of(&round.message.round, tally.as_ref().map(|newest| &newest.message), counting);
-        let head = view.head.max(board.map_or(0, |board| board.end));
+        let end = if view.is_final { view.sequence } else { board.map_or(0, |board| board.end) };
+        let head = view.head.max(end);
         Some((View { head, ..view }, Arc::new(round.message.round.clone())))
     }
 

@@ -30,7 +30,8 @@ use web::Check;
 use crate::rules::{Scoreboard, Totals};
 use crate::store::Store;
 
-/// How often counts are announced while there is more to be counted. Watchers are hardly told more often.
+/// How often counts are announced while there is more to be counted: as often as watchers are told, unless a setting says
+/// otherwise.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
 
 /// What the tally is given.

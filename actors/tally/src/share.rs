@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::rules::{Scoreboard, Totals};
 use crate::store::{Locks, StoreError};
-use crate::{Count, Tally, announcement, newest_announcement};
+use crate::{Count, Tally, announcement, newest_announcement, same};
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ impl Tally {
         if let Err(away) = ended {
             warn!(%away, "counting waits");
         }
+        held.counting.values().for_each(|count| count.stop.cancel());
         for count in held.counting.into_values() {
             count.end().await;
         }
@@ -56,7 +57,7 @@ impl Tally {
                 return Ok(());
             }
             held.counting.retain(|_, count| !count.task.is_finished());
-            self.look_for_replaced(held).await?;
+            self.look_for_replaced(held).await;
             self.count_free(locks, held, self.all(RoundState::Open)).await?;
             self.count_closed(locks, held).await?;
             tokio::select! {
@@ -74,7 +75,7 @@ impl Tally {
         closed.retain(|round| !held.finished.contains(round));
         let (mut wanted, mut shared) = (Vec::new(), Instant::now());
         for round in closed {
-            if self.given.stop.is_cancelled() {
+            if self.given.stop.is_cancelled() || !self.given.bus.is_connected() {
                 return Ok(());
             }
             if self.is_done(&round).await? {
@@ -97,8 +98,13 @@ impl Tally {
 
     /// Begins anew with rounds in which somebody has put other counts in place, those that were counted to their seal
     /// too: nobody would be told otherwise until the next ballot, or never.
-    async fn look_for_replaced(&self, held: &mut Held) -> Result<(), StoreError> {
-        for (round, times) in self.store.replaced().await? {
+    async fn look_for_replaced(&self, held: &mut Held) {
+        let replaced = self.store.replaced().await.unwrap_or_else(|away| {
+            // The next look will tell. It is the lock session that says whether the rounds are still ours.
+            debug!(%away, "did not look for counts that were replaced");
+            Vec::new()
+        });
+        for (round, times) in replaced {
             if held.replaced.insert(round.clone(), times) == Some(times) {
                 continue;
             }
@@ -107,7 +113,6 @@ impl Tally {
                 count.end().await;
             }
         }
-        Ok(())
     }
 
     /// The rounds in this state.
@@ -140,7 +145,7 @@ impl Tally {
             return Ok(false);
         }
         let newest = newest_announcement(&self.given.bus, round).await;
-        let says = |told: &TallyCounted| *told == announcement(round, &scoreboard, told.at, told.head);
+        let says = |told: &TallyCounted| same(told, &announcement(round, &scoreboard, told.at, told.head));
         Ok(newest.is_ok_and(|newest| newest.tally.as_ref().is_some_and(says)))
     }
 

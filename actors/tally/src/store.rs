@@ -144,8 +144,8 @@ impl Store {
         let replace = sqlx::query(
             "with moved as (
                  insert into tally.cursor as cursor
-                        (round, sequence, accepted, counted, replaced, unreadable, final, stored_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $10)
+                        (round, sequence, accepted, counted, replaced, unreadable, final, stored_at, generation)
+                 values ($1, $2, $3, $4, $5, $6, $7, $10, 1)
                  on conflict (round) do update
                     set sequence = excluded.sequence, accepted = excluded.accepted, counted = excluded.counted,
                         replaced = excluded.replaced, unreadable = excluded.unreadable, final = excluded.final,
