@@ -280,11 +280,7 @@ async fn a_log_that_was_put_back_to_an_older_state_is_not_counted_past() {
     // The box finds that what it has folded is not there, and lets its process be started anew.
     let refused = world.voter_at("urna", "four").try_votes("cats", None).await;
     assert!(refused.is_err() || !refused.unwrap().is_accepted());
-    eventually("the process has ended", || {
-        let ended = !world.running("urna").is_running();
-        async move { ended.then_some(()) }
-    })
-    .await;
+    world.ended("urna").await;
     // By what it was about to write, or by what it was about to read.
     let log = world.log("urna");
     let found = ["has lost messages that were folded", "VOTES-demo: the stream ends at 0 but 3 was read"];
@@ -313,11 +309,7 @@ async fn watchers_are_shown_a_recount_that_is_put_in_place_of_more_than_the_log_
     }
     world.quiet().await;
     made_anew(&world, "VOTES-demo").await;
-    eventually("the process has ended", || {
-        let ended = !world.running("urna").is_running();
-        async move { ended.then_some(()) }
-    })
-    .await;
+    world.ended("urna").await;
     assert!(world.log("urna").contains("VOTES-demo: the stream ends at 0 but 3 was read"));
     world.start("urna").await;
     assert!(world.voter_at("urna", "four").votes("dogs").await.is_accepted());
@@ -349,11 +341,7 @@ async fn whoever_has_read_more_than_a_stream_holds_ends_its_process_and_reads_ag
     let counts = "TALLIES: the stream ends at 0 but 3 was read";
     let sessions = "SESSIONS: the stream ends at 0 but 1 was read";
     for (process, found) in [("round", counts), ("vote", counts), ("result", counts), ("login", sessions)] {
-        eventually("whoever has read what is gone has ended", || {
-            let ended = !world.running(process).is_running();
-            async move { ended.then_some(()) }
-        })
-        .await;
+        world.ended(process).await;
         assert!(world.log(process).contains(found), "{}", world.log(process));
         world.start(process).await;
     }

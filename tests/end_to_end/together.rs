@@ -258,15 +258,8 @@ async fn the_demonstration_round_is_as_the_settings_say() {
 async fn an_unknown_setting_is_refused_by_name() {
     let mut world = World::new().await;
     world.launch("urna", "urna", &[("URNA_VOTE_OPTION", "Tea,Coffee")]);
-    tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("the process has ended", || {
-            let ended = !world.running("urna").is_running();
-            async move { ended.then_some(()) }
-        })
-        .await;
-    })
-    .await
-    .expect("the process ends by itself");
+    let ended = tokio::time::timeout(Duration::from_secs(10), world.ended("urna")).await;
+    ended.expect("the process ends by itself");
     assert!(world.log("urna").contains("URNA_VOTE_OPTION is no setting"));
     world.start("urna").await;
     world.close().await;

@@ -202,6 +202,15 @@ impl World {
         self.running(name).signal(Signal::SIGCONT);
     }
 
+    /// Waits until a process has ended by itself.
+    pub async fn ended(&mut self, name: &str) {
+        eventually(&format!("{name} has ended"), || {
+            let ended = !self.running(name).is_running();
+            async move { ended.then_some(()) }
+        })
+        .await;
+    }
+
     /// The process behind a name.
     pub fn running(&mut self, name: &str) -> &mut Process {
         &mut self.processes.get_mut(name).expect("the process was started").process

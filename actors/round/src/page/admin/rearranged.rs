@@ -37,17 +37,8 @@ impl Typed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::typed::{REPEATED, SINGLE};
+    use super::super::typed::tests::{labels, typed};
     use super::*;
-    use ::web::FormFields;
-
-    fn typed(sent: &str) -> Typed {
-        Typed::sent(&FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap()).unwrap()
-    }
-
-    fn labels(typed: &Typed) -> Vec<&str> {
-        typed.options.iter().map(|option| option.label.as_str()).collect()
-    }
 
     #[test]
     fn options_are_added_moved_and_removed() {

@@ -270,15 +270,15 @@ fn as_number(text: &str) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use subjects::{Method, OptionId, Policy, RoundId};
 
-    fn typed(sent: &str) -> Typed {
+    pub fn typed(sent: &str) -> Typed {
         Typed::sent(&FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap()).unwrap()
     }
 
-    fn labels(typed: &Typed) -> Vec<&str> {
+    pub fn labels(typed: &Typed) -> Vec<&str> {
         typed.options.iter().map(|option| option.label.as_str()).collect()
     }
 
