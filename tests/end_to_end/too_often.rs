@@ -1,4 +1,4 @@
-//! What is done too often: signing in, registering, voting.
+//! What is done too often: signing in, registering, voting, looking up receipts.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -81,6 +81,21 @@ async fn whoever_signs_in_registers_or_votes_too_often_is_told_when_to_come_back
         async move { voter.votes("cats").await }
     };
     assert!(let_through(many).await <= 8, "of this network");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_looks_up_too_many_receipts_is_told_when_to_come_back() {
+    let mut world = World::new().await;
+    world.start_as("urna", "urna", &[("URNA_LIMIT_RECEIPTS_BY_ADDRESS", "5")]).await;
+    let voter = world.voter().named("one");
+    let receipt = voter.votes("cats").await.body["receipt"].as_str().expect("a receipt").to_owned();
+    let path = format!("/receipts/{receipt}");
+    assert!(is_about(let_through(|| voter.asks(&path)).await, 5));
+    let page = world.voter().looks_at(&path).await;
+    assert_eq!(page.status, 429);
+    assert!(page.html.contains("Too many receipts are looked up from this network"), "{}", page.html);
+    assert_eq!(voter.votes("cats").await.status, 201, "votes have a limit of their own");
     world.close().await;
 }
 

@@ -25,13 +25,14 @@ pub const ADMIN_PASSWORD: &str = "only for tests: the admin's";
 /// So many of everything in a minute: limits are kept, and no test reaches them that does not want to.
 const LIMIT: &str = "1000000";
 /// The limits.
-const LIMITS: [&str; 6] = [
+const LIMITS: [&str; 7] = [
     "URNA_LIMIT_LOGINS_BY_ADDRESS",
     "URNA_LIMIT_LOGINS_BY_ACCOUNT",
     "URNA_LIMIT_REGISTRATIONS_BY_ADDRESS",
     "URNA_LIMIT_REGISTRATIONS_BY_EMAIL",
     "URNA_LIMIT_VOTES_BY_ADDRESS",
     "URNA_LIMIT_VOTES_BY_VOTER",
+    "URNA_LIMIT_RECEIPTS_BY_ADDRESS",
 ];
 
 /// Servers and processes of one test's own.

@@ -37,6 +37,14 @@ pub struct Limits {
     /// Ballots from one voter, all those that change an earlier one included
     #[arg(long = "limit-votes-by-voter", env = "URNA_LIMIT_VOTES_BY_VOTER", default_value_t = 60)]
     votes_by_voter: u32,
+
+    /// Receipts that are looked up from one address of the network
+    #[arg(
+        long = "limit-receipts-by-address",
+        env = "URNA_LIMIT_RECEIPTS_BY_ADDRESS",
+        default_value_t = 1_200
+    )]
+    receipts_by_address: u32,
 }
 
 impl Limits {
@@ -49,6 +57,7 @@ impl Limits {
             registrations_by_email: self.registrations_by_email,
             votes_by_address: self.votes_by_address,
             votes_by_voter: self.votes_by_voter,
+            receipts_by_address: self.receipts_by_address,
         }
     }
 }

@@ -95,7 +95,7 @@ pub fn operations() -> Vec<Operation> {
             .named("receipt", "As the ballot's answer says it.", "board.2.0")
             .answers::<receipts::Told<'_>>(200, "Where it is.")
             .answers_text(200, "The same as a page.", "text/html; charset=utf-8")
-            .refuses(&[kinds::NO_SUCH_ROUND, NO_SUCH_RECEIPT, kinds::NOT_READY]),
+            .refuses(&[kinds::NO_SUCH_ROUND, NO_SUCH_RECEIPT, kinds::TOO_MANY, kinds::NOT_READY]),
         Operation::get("/vote/{round}", "vote_page")
             .is(PAGES, "The ballot", "For browsers.")
             .named("round", "The name of the round.", "board")

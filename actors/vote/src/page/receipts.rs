@@ -1,6 +1,6 @@
 //! `GET /receipts/{receipt}`: what became of a ballot, as JSON or as a page.
 
-use ::web::{Problem, page, wants_page};
+use ::web::{Limited, Problem, page, wants_page};
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -39,6 +39,9 @@ pub(super) async fn show(vote: Data<Vote>, request: HttpRequest, receipt: Path<S
 async fn tell(vote: &Vote, request: &HttpRequest, receipt: &str) -> Result<HttpResponse, Problem> {
     let (round, place) = Place::of_receipt(receipt).ok_or_else(no_such_receipt)?;
     let round = find_round(vote, &round)?;
+    // Each reads a whole block, which NATS must find beside the blocks that are being appended.
+    let edge = &vote.given.edge;
+    edge.limits.take(Limited::ReceiptsByAddress, &edge.proxies.network(request))?;
     // A draft has no log.
     if round.state == RoundState::Draft {
         return Err(no_such_receipt());
@@ -52,7 +55,7 @@ async fn tell(vote: &Vote, request: &HttpRequest, receipt: &str) -> Result<HttpR
     };
     if wants_page(request) {
         let head = RoundHead { id: round.id.to_string(), title: round.title.clone(), state: round.state };
-        let visitor = vote.given.edge.callers.visitor(request).await;
+        let visitor = edge.callers.visitor(request).await;
         let shown = ReceiptPage { visitor, round: head, receipt: receipt.to_owned(), standing };
         return Ok(page(request, shown.render()));
     }

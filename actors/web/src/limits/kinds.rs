@@ -18,6 +18,8 @@ pub enum Limited {
     VotesByAddress,
     /// Votes of one voter.
     VotesByVoter,
+    /// Receipts that one network looks up.
+    ReceiptsByAddress,
 }
 
 /// How often a minute each thing may be done; 0 is as often as one likes, and the default.
@@ -35,16 +37,19 @@ pub struct Rates {
     pub votes_by_address: u32,
     /// Votes of one voter.
     pub votes_by_voter: u32,
+    /// Receipts that one network looks up.
+    pub receipts_by_address: u32,
 }
 
 impl Limited {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::LoginsByAddress,
         Self::LoginsByAccount,
         Self::RegistrationsByAddress,
         Self::RegistrationsByEmail,
         Self::VotesByAddress,
         Self::VotesByVoter,
+        Self::ReceiptsByAddress,
     ];
 
     /// What it is called in metrics and in Redis.
@@ -56,6 +61,7 @@ impl Limited {
             Self::RegistrationsByEmail => "registrations_by_email",
             Self::VotesByAddress => "votes_by_address",
             Self::VotesByVoter => "votes_by_voter",
+            Self::ReceiptsByAddress => "receipts_by_address",
         }
     }
 
@@ -68,15 +74,18 @@ impl Limited {
             Self::RegistrationsByEmail => "Too many new accounts for this e-mail address",
             Self::VotesByAddress => "Too many votes from this network",
             Self::VotesByVoter => "Too many votes by this voter",
+            Self::ReceiptsByAddress => "Too many receipts are looked up from this network",
         }
     }
 
-    /// From which use in a minute on the others are told. Sign-ins are few, and each of them may be a guess. Votes are
-    /// many, and nearly each is the only one of its voter: telling of those would cost more than the votes themselves.
-    /// So a process may let through this many of a voter before it learns what the others have let through.
+    /// From which use in a minute on the others are told. Sign-ins are few, and each of them may be a guess. Votes and
+    /// receipts are many, and nearly each is the only one of its voter: telling of those would cost more than the votes
+    /// themselves. So a process may let through this many of a voter before it learns what the others have let through.
     pub(super) fn told_from(self, limit: u32) -> u32 {
         match self {
-            Self::VotesByAddress | Self::VotesByVoter => (limit / TOLD_PART).saturating_add(1).max(2),
+            Self::VotesByAddress | Self::VotesByVoter | Self::ReceiptsByAddress => {
+                (limit / TOLD_PART).saturating_add(1).max(2)
+            }
             _ => 1,
         }
     }
@@ -91,6 +100,7 @@ impl Rates {
             Limited::RegistrationsByEmail => self.registrations_by_email,
             Limited::VotesByAddress => self.votes_by_address,
             Limited::VotesByVoter => self.votes_by_voter,
+            Limited::ReceiptsByAddress => self.receipts_by_address,
         }
     }
 }

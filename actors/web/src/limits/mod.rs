@@ -1,4 +1,4 @@
-//! How often a thing may be done in a minute: sign in, register, vote.
+//! How often a thing may be done in a minute: sign in, register, vote, look up a receipt.
 //!
 //! Each process counts in its own memory and never waits. Every 200 ms it tells the others, through Redis, how often
 //! it saw which key, and learns how often they did. So a limit holds for all processes together but for what happens
