@@ -5,9 +5,10 @@
 //!
 //! Promise: whoever can read the log can recount it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
+use foldhash::HashMap;
 use nats::{Bus, Follower, StartAt};
 use subjects::{
     BallotId, CastBallot, Choice, Heard, OptionId, RoundId, Stream, Timestamp, VoteMessage, Voter,

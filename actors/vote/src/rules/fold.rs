@@ -1,7 +1,6 @@
 //! The fold of a round's log: who has voted and how. And the judgement of what comes next.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use subjects::ballot::BLOCK_MAX;
 use subjects::{BallotId, BallotsCast, CastBallot, Choice, Place, Replaced, VoteMessage, Voter};
 
