@@ -70,6 +70,8 @@ fn scale(settings: &Settings, args: &scale::Args) -> anyhow::Result<ExitCode> {
         waiting_max: number(settings.waiting_max),
         come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),
         run_every: nats::intake::RUN_EVERY,
+        large_run_every: nats::intake::LARGE_RUN_EVERY,
+        large_run_bytes: number(nats::intake::LARGE_RUN_BYTES),
         run_max: nats::RUN_MAX,
         event_every: settings.watching.event_every(),
     };

@@ -31,6 +31,10 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1
 /// The shortest time between two runs for an actor that keeps its own place, once it has all there is. What each run
 /// costs, a transaction and an announcement, is paid for many messages together while they come in quickly.
 pub const RUN_EVERY: Duration = Duration::from_millis(20);
+/// The same behind a run of so many bytes or more: what runs do not cost then is left for those who write.
+pub const LARGE_RUN_EVERY: Duration = Duration::from_millis(50);
+/// From so many bytes on a run is large.
+pub const LARGE_RUN_BYTES: usize = 16 * 1024;
 
 /// How long a run waits for messages that are on their way.
 const RUN_FILLS_WITHIN: Duration = Duration::from_millis(50);
@@ -217,9 +221,10 @@ impl Intake {
         // While the actor works on a run, the next ones are decoded and those behind them read.
         let (mut decoding, mut in_hand) = (VecDeque::new(), None);
         while let Some(taken) = self.stop.run_until_cancelled(reader.next_run(RUN_FILLS_WITHIN)).await {
-            let Taken { delivered, is_full } = taken?;
+            let Taken { delivered, bytes, is_full } = taken?;
             let Some(newest) = delivered.last() else { continue };
-            let (began, behind, after) = (Instant::now(), newest.behind, last);
+            let (behind, after) = (newest.behind, last);
+            let next_at = Instant::now() + run_every(bytes);
             last = newest.letter.sequence;
             decoding.push_back(self.bus.compute(move || decode::<M>(delivered, after)));
             let may_wait = if is_full && behind > 0 { DECODING } else { 0 };
@@ -231,7 +236,7 @@ impl Intake {
             pause.reset();
             if behind == 0 {
                 self.finish(in_hand.take()).await?;
-                let _ = tokio::time::timeout_at(began + RUN_EVERY, self.stop.cancelled()).await;
+                let _ = tokio::time::timeout_at(next_at, self.stop.cancelled()).await;
             }
         }
         self.finish(in_hand).await
@@ -297,6 +302,11 @@ impl Intake {
         counter!("urna_nats_buried_total", "durable" => durable).increment(1);
         Ok(())
     }
+}
+
+/// The shortest time from the begin of a run of so many bytes to the begin of the next.
+fn run_every(bytes: usize) -> Duration {
+    if bytes < LARGE_RUN_BYTES { RUN_EVERY } else { LARGE_RUN_EVERY }
 }
 
 /// Messages that are contiguous behind `last`, decoded.
@@ -376,4 +386,15 @@ impl Pause {
 fn backoff(deliveries: i64) -> Duration {
     let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(0).min(10);
     (PAUSES[0] * 2u32.pow(doublings)).min(PAUSES[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_run_is_followed_later_by_the_next_than_a_small_one() {
+        assert_eq!((run_every(0), run_every(LARGE_RUN_BYTES - 1)), (RUN_EVERY, RUN_EVERY));
+        assert_eq!((run_every(LARGE_RUN_BYTES), run_every(usize::MAX)), (LARGE_RUN_EVERY, LARGE_RUN_EVERY));
+    }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Delivered {
 pub(crate) struct Taken {
     /// One or more.
     pub delivered: Vec<Delivered>,
+    /// How many bytes they say together.
+    pub bytes: usize,
     /// Whether there was no room for more. What is not full has waited for what there was to wait for.
     pub is_full: bool,
 }
@@ -128,7 +130,7 @@ impl Reader {
             delivered.push(next);
         };
         self.run_bytes = if is_full { (self.run_bytes * 2).min(RUN_BYTES[1]) } else { RUN_BYTES[0] };
-        Ok(Taken { delivered, is_full })
+        Ok(Taken { delivered, bytes, is_full })
     }
 
     fn keep_fault(&mut self, next: Result<Delivered, Unavailable>) -> Option<Delivered> {

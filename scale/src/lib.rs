@@ -44,6 +44,10 @@ pub struct Constants {
     pub come_again_after: Duration,
     /// The shortest time between two runs of a tally, unless a full one lies ready.
     pub run_every: Duration,
+    /// The same behind a run of this many bytes or more.
+    pub large_run_every: Duration,
+    /// From so many bytes on a run is large.
+    pub large_run_bytes: u64,
     /// How many blocks a full run of a tally has.
     pub run_max: usize,
     /// The shortest time between two events for watchers.
@@ -101,6 +105,8 @@ pub(crate) mod tests {
             waiting_max: 50_000,
             come_again_after: Duration::from_secs(2),
             run_every: Duration::from_millis(20),
+            large_run_every: Duration::from_millis(50),
+            large_run_bytes: 20_000,
             run_max: 500,
             event_every: Duration::from_millis(100),
         }

@@ -17,7 +17,8 @@ pub(crate) struct Shard {
     pub paused_until: f64,
     pub uncounted: VecDeque<Stored>,
     pub run: Option<Run>,
-    pub run_begun: f64,
+    /// When the next run may begin, unless a full one lies ready.
+    pub next_run_at: f64,
 }
 
 pub(crate) struct Block {
@@ -53,7 +54,7 @@ impl Shard {
             paused_until: 0.0,
             uncounted: VecDeque::new(),
             run: None,
-            run_begun: f64::NEG_INFINITY,
+            next_run_at: f64::NEG_INFINITY,
         }
     }
 

@@ -196,7 +196,7 @@ impl<'a> World<'a> {
     /// Counts and commits a run of blocks, when the last one is announced.
     fn count(&mut self, shard: usize) {
         let it = &mut self.shards[shard];
-        let is_due = self.now >= it.run_begun + self.constants.run_every.as_secs_f64();
+        let is_due = self.now >= it.next_run_at;
         let is_full = it.uncounted.len() >= self.constants.run_max;
         if it.run.is_some() || it.uncounted.is_empty() || !(is_due || is_full) {
             return;
@@ -208,7 +208,9 @@ impl<'a> World<'a> {
         let turn = 1.0 / self.args.costs.commits.get();
         let committed_at = self.postgres.serve(counted_at, turn) - turn + self.args.costs.commit().max(turn);
         it.run = Some(Run { blocks, committed_at, done_at: None });
-        it.run_begun = self.now;
+        let is_large = ballots * self.constants.ballot_bytes >= self.constants.large_run_bytes;
+        let every = if is_large { self.constants.large_run_every } else { self.constants.run_every };
+        it.next_run_at = self.now + every.as_secs_f64();
         self.outcome.commits += 1;
     }
 
@@ -344,11 +346,20 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_commits_fifty_times_a_second_at_the_most_and_a_slow_postgres_delays_nobodys_answer() {
+    fn a_tally_commits_often_for_few_and_less_often_for_a_crowd() {
+        let line = "--shape even --seconds 2 --shards 1 --vote-machines 1";
+        let (_, few) = outcome_of(&format!("{line} --voters 2000"));
+        assert!((90..=105).contains(&few.commits), "{}", few.commits);
+        assert!(few.lag.longest() < 0.03, "{}", few.lag.longest());
+        let (_, crowd) = outcome_of(&format!("{line} --voters 100000"));
+        assert!((36..=44).contains(&crowd.commits), "{}", crowd.commits);
+        assert!(crowd.lag.longest() < 0.065, "{}", crowd.lag.longest());
+    }
+
+    #[test]
+    fn a_slow_postgres_delays_nobodys_answer() {
         let line = "--shape even --voters 100000 --seconds 2 --shards 1 --vote-machines 1";
         let (_, quick) = outcome_of(line);
-        assert!((90..=105).contains(&quick.commits), "{}", quick.commits);
-        assert!(quick.lag.longest() < 0.03, "{}", quick.lag.longest());
         let (_, slow) = outcome_of(&format!("{line} --commit-ms 500"));
         assert!(slow.commits <= 6, "{}", slow.commits);
         assert!(slow.lag.longest() > 0.5, "{}", slow.lag.longest());
