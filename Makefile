@@ -42,16 +42,16 @@ check: ## Format, lints, and who may use whom
 drill: ## Kill, pause and restart parts at random under load, and compare what voters were told with the log
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
-	cargo build --locked -p bins -p tests --bins && \
-	exec '$(CARGO_TARGET_DIR)/debug/drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+	cargo build --locked -p bins -p urna-drill --bins && \
+	exec '$(CARGO_TARGET_DIR)/debug/urna-drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
-# For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: urna bench --help)
-# The parts of the hot path, each by itself: cargo bench -p tests. Past one machine: urna scale.
+# For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: BENCH=--help)
+# The parts of the hot path, each by itself: cargo bench -p tests. Past one machine: docs/scale.md.
 bench: ## Measure how fast Urna is on this machine, each figure beside what limits it
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
-	cargo build --locked --release -p bins --bin urna && \
-	exec '$(CARGO_TARGET_DIR)/release/urna' bench $(BENCH)
+	cargo build --locked --profile dist -p bins -p urna-bench --bin urna --bin urna-bench && \
+	exec '$(CARGO_TARGET_DIR)/dist/urna-bench' $(BENCH)
 
 down: ## Stop what `make run` has left
 	@$(SERVERS) stop

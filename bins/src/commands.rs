@@ -1,4 +1,4 @@
-//! What an operator can ask for: `urna bench`, `urna scale`, `urna recount`, `urna close`, `urna admin`.
+//! What an operator can ask for: `urna recount`, `urna close`, `urna admin`.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -27,8 +27,6 @@ const BUS_WITHIN: Duration = Duration::from_secs(10);
 const TALLY_WITHIN: Duration = Duration::from_secs(5);
 /// The pause between two looks at the scoreboard.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// What a voter takes in the memory of a box: `make bench` measures a box of a million.
-const VOTER_BYTES: u64 = 100;
 /// How often a person is told how far it has come.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -51,32 +49,10 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let connected = || connect(settings);
     match command {
-        Command::Bench(args) => bench::run(&args),
-        Command::Scale(args) => scale(settings, &args),
         Command::Recount(args) => io.block_on(async { recount(settings, &connected().await?, &args).await }),
         Command::Close { round } => io.block_on(async { close(&connected().await?, &round).await }),
         Command::Admin { email } => io.block_on(admin(settings, email)),
     }
-}
-
-fn scale(settings: &Settings, args: &scale::Args) -> anyhow::Result<ExitCode> {
-    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    let constants = scale::Constants {
-        block_max: number(subjects::ballot::BLOCK_MAX),
-        ballot_bytes: number(vote::rules::BALLOT_BYTES),
-        crowd: number(vote::CROWD),
-        crowd_every: vote::CROWD_EVERY,
-        voter_bytes: VOTER_BYTES,
-        waiting_max: number(settings.waiting_max),
-        come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),
-        run_every: nats::intake::RUN_EVERY,
-        large_run_every: nats::intake::LARGE_RUN_EVERY,
-        large_run_bytes: number(nats::intake::LARGE_RUN_BYTES),
-        run_max: nats::RUN_MAX,
-        event_every: settings.watching.event_every(),
-    };
-    print!("{}", scale::answer(args, &constants)?);
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn connect(settings: &Settings) -> anyhow::Result<Bus> {

@@ -1,7 +1,7 @@
 //! What a person does with an account.
 
 use serde_json::json;
-use tests::{Voter, World, eventually};
+use urna_world::{Voter, World, eventually};
 
 use crate::window::{Browser, Window};
 
@@ -115,7 +115,7 @@ async fn whoever_is_signed_out_from_elsewhere_is_refused_on_the_page_that_they_s
         problem.contains("Sign in again").then_some(())
     })
     .await;
-    assert_eq!(tests::audit_of(&world, "members").await.accepted, 0);
+    assert_eq!(urna_world::audit_of(&world, "members").await.accepted, 0);
     world.close().await;
 }
 
@@ -139,7 +139,8 @@ async fn password_managers_are_told_what_each_field_is_and_every_page_fits_a_pho
     assert_eq!(told(".form").await, json!(["text name", "text username", "password new-password"]));
     admin.opens("/login").await;
     assert_eq!(told(".form").await, json!(["text username", "password current-password"]));
-    fills_in(&admin, "login", &[("email", tests::ADMIN), ("password", tests::ADMIN_PASSWORD)]).await;
+    fills_in(&admin, "login", &[("email", urna_world::ADMIN), ("password", urna_world::ADMIN_PASSWORD)])
+        .await;
     admin.until("header .visitor-name", &["Admin"]).await;
     admin.opens("/account").await;
     let fields = ["text username", "password current-password", "password new-password"];

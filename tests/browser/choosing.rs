@@ -1,7 +1,7 @@
 //! What a person does who may choose several options, each with something to read about it.
 
 use serde_json::json;
-use tests::{World, eventually};
+use urna_world::{World, eventually};
 
 use crate::window::{Browser, Window};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tests::{Voter, World, eventually};
+use urna_world::{Voter, World, eventually};
 
 use crate::window::{Browser, Window};
 
@@ -247,7 +247,7 @@ async fn the_organisers_pages_can_be_used_by_everyone_and_fit_a_phone() {
     let browser = Browser::start(&world).await;
     let window = browser.window().await;
     window.becomes_a_phone().await;
-    signs_in(&window, tests::ADMIN, tests::ADMIN_PASSWORD).await;
+    signs_in(&window, urna_world::ADMIN, urna_world::ADMIN_PASSWORD).await;
     window.until("h1", &["All rounds"]).await;
     for page in [
         "/admin",

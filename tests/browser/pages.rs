@@ -1,7 +1,7 @@
 //! What holds for every page.
 
 use serde_json::json;
-use tests::{World, eventually};
+use urna_world::{World, eventually};
 
 use crate::window::{Browser, Window};
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tests::{Fault, Proxy, World, audit, eventually};
 use thirtyfour::Key;
+use urna_world::{Fault, Proxy, World, audit, eventually};
 
 use crate::window::{Browser, Window};
 

@@ -3,7 +3,7 @@
 use nats::Clock;
 use serde_json::{Value, json};
 use subjects::Timestamp;
-use tests::{Voter, World, eventually};
+use urna_world::{Voter, World, eventually};
 
 use crate::window::{Browser, Window};
 

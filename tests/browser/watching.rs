@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::World;
+use urna_world::World;
 
 use crate::window::Browser;
 

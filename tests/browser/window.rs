@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use servers::{Process, free_port};
 use tempfile::TempDir;
-use tests::{Proxy, World, eventually, program};
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, Capabilities, Key, WebDriver};
+use urna_servers::{Process, free_port};
+use urna_world::{Proxy, World, eventually, program};
 
 /// How long a browser may take to close.
 const PATIENCE: Duration = Duration::from_secs(5);

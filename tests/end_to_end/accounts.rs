@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::stream::Stream;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tests::{ADMIN, ADMIN_PASSWORD, Answer, Page, Voter, World, eventually};
+use urna_world::{ADMIN, ADMIN_PASSWORD, Answer, Page, Voter, World, eventually};
 
 use crate::people::{PASSWORD, becomes, email, id_of, person, role_of};
 

@@ -1,7 +1,7 @@
 //! Rounds as their organisers run them in a browser that runs no script.
 
 use serde_json::{Value, json};
-use tests::{Page, Voter, World, eventually};
+use urna_world::{Page, Voter, World, eventually};
 
 use crate::people::{organiser, person, round};
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tests::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Voter, World, eventually};
 
 use crate::people::{PASSWORD, email, once_open, organiser, person, round, session_of};
 

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::Value;
-use tests::{World, binary};
+use urna_world::{World, binary};
 
 use crate::load::Load;
 
 /// Runs a short benchmark, and returns its status and what it says.
 async fn bench(arguments: &[&str]) -> (ExitStatus, String) {
-    let mut command = tokio::process::Command::new(binary("urna"));
-    command.args(["bench", "--quick"]).args(arguments).stderr(Stdio::inherit());
-    let told = command.output().await.expect("urna can be started");
+    let mut command = tokio::process::Command::new(binary("urna-bench"));
+    command.arg("--quick").args(arguments).stderr(Stdio::inherit());
+    let told = command.output().await.expect("urna-bench can be started");
     (told.status, String::from_utf8_lossy(&told.stdout).into_owned())
 }
 
@@ -80,9 +80,10 @@ async fn a_benchmark_that_a_limit_stops_fails_and_shows_the_answer() {
 #[tokio::test]
 async fn a_simulation_reckons_with_the_settings() {
     let simulate = |events: &'static str| async move {
-        let mut command = tokio::process::Command::new(binary("urna"));
-        command.args(["scale", "--voters", "5000", "--seconds", "5", "--watchers", "2000"]);
-        let told = command.env("URNA_EVENTS_PER_SECOND", events).output().await.expect("urna can be started");
+        let mut command = tokio::process::Command::new(binary("urna-scale"));
+        command.args(["--voters", "5000", "--seconds", "5", "--watchers", "2000"]);
+        let told =
+            command.env("URNA_EVENTS_PER_SECOND", events).output().await.expect("urna-scale can be started");
         assert!(told.status.success(), "{told:?}");
         String::from_utf8_lossy(&told.stdout).into_owned()
     };

@@ -3,7 +3,7 @@
 use async_nats::jetstream::consumer::pull;
 use futures_util::StreamExt;
 use serde_json::Value;
-use tests::{Voter, World, audit, eventually};
+use urna_world::{Voter, World, audit, eventually};
 
 /// Everything said on the bus from now on, but for the server's and the clients' own talk, and without what the
 /// server hands on to readers of streams: a subscriber of everything overhears that too.

@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::{self, stream::Stream};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, audit, binary, eventually};
+use urna_world::{Answer, Voter, World, audit, binary, eventually};
 
 use crate::load::Load;
 use crate::people::round;

@@ -1,7 +1,7 @@
 //! Three nats-servers in the place of one, every stream on all of them.
 
-use tests::drill::{Load, compare, numbers};
-use tests::{NODES, World, audit, eventually};
+use urna_drill::{Load, compare, numbers};
+use urna_world::{NODES, World, audit, eventually};
 
 use crate::load::one_ballot_a_voter;
 

@@ -1,7 +1,7 @@
 //! What survives when a part dies.
 
 use serde_json::json;
-use tests::{Fault, Proxy, Voter, World, audit, eventually};
+use urna_world::{Fault, Proxy, Voter, World, audit, eventually};
 
 use crate::closing::operator;
 use crate::load::{Load, Told};
@@ -127,7 +127,7 @@ async fn urna_starts_and_takes_votes_while_postgres_is_away() {
     world.launch("urna", "urna", &[]);
     let ann = world.voter();
     eventually("votes are accepted", || async {
-        ann.try_votes("cats", None).await.ok().filter(tests::Answer::is_accepted)
+        ann.try_votes("cats", None).await.ok().filter(urna_world::Answer::is_accepted)
     })
     .await;
     world.restart_postgres().await;
@@ -251,7 +251,7 @@ async fn a_voter_is_told_in_time_that_nobody_can_tell_and_learns_it_later() {
     });
     let first = first.await.unwrap().unwrap();
     assert!(begin.elapsed() < std::time::Duration::from_secs(8));
-    let kind = |answer: &tests::Answer| answer.body["type"].as_str().unwrap_or_default().to_owned();
+    let kind = |answer: &urna_world::Answer| answer.body["type"].as_str().unwrap_or_default().to_owned();
     assert_eq!((first.status.as_u16(), kind(&first).as_str()), (503, "urn:urna:unconfirmed"));
     assert_eq!((second.status.as_u16(), kind(&second).as_str()), (503, "urn:urna:log-away"));
     assert_eq!((third.status.as_u16(), kind(&third).as_str()), (503, "urn:urna:full"));

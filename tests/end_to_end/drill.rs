@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tests::drill::{Harm, Part, Settings, Story, Told, Try, compare, plan, run};
-use tests::{Audit, Logged};
+use urna_drill::{Harm, Part, Settings, Story, Told, Try, compare, plan, run};
+use urna_world::{Audit, Logged};
 
 const SEED: u64 = 7;
 const LENGTH: Duration = Duration::from_secs(15);

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use reqwest::header::{ACCEPT, HeaderMap};
 use serde_json::json;
-use tests::{Voter, World, eventually};
+use urna_world::{Voter, World, eventually};
 
 use crate::people::{once_open, organiser, round};
 

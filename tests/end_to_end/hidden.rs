@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH};
 use serde_json::{Value, json};
-use tests::{Events, Voter, World, eventually};
+use urna_world::{Events, Voter, World, eventually};
 
 use crate::people::{organiser, person};
 use crate::routes::TABLE;

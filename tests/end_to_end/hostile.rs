@@ -4,7 +4,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Voter, World, eventually};
 
 use crate::people::organiser;
 

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{ADMIN, ADMIN_PASSWORD, Answer, Voter, World, audit_of, eventually};
+use urna_world::{ADMIN, ADMIN_PASSWORD, Answer, Voter, World, audit_of, eventually};
 
 use crate::people::{PASSWORD, email, once_open, organiser, person, round};
 

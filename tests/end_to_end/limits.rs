@@ -1,7 +1,7 @@
 //! What the machine can no longer do.
 
 use async_nats::jetstream::stream::Config;
-use tests::{World, audit, eventually};
+use urna_world::{World, audit, eventually};
 
 /// Changes the log's stream.
 async fn configure(world: &World, change: impl FnOnce(&mut Config)) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
-use tests::{Answer, Voter, World, audit};
 use tokio::task::JoinSet;
+use urna_world::{Answer, Voter, World, audit};
 
 /// Voters that vote, one ballot after another each, until they are told to stop.
 pub struct Load {

@@ -1,7 +1,7 @@
 //! One option or several, what is said of them, and in which order they are shown.
 
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, audit_of, eventually};
+use urna_world::{Answer, Voter, World, audit_of, eventually};
 
 use crate::people::organiser;
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{World, audit};
+use urna_world::{World, audit};
 
 use crate::people::{PASSWORD, email, id_of, organiser, person};
 
@@ -183,7 +183,7 @@ async fn what_organisers_and_programs_write_is_shown_and_nothing_comes_of_it() {
             (&json!(text), &json!(text), &json!(text))
         );
         for path in [format!("/vote/{id}"), format!("/result/{id}"), "/".to_owned()] {
-            let page = tests::eventually("the page is there", || async {
+            let page = urna_world::eventually("the page is there", || async {
                 let page = world.voter().looks_at(&path).await;
                 (page.status == 200).then_some(page.html)
             });

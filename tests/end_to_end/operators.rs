@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::{ADMIN, ADMIN_PASSWORD, Voter, World, eventually};
+use urna_world::{ADMIN, ADMIN_PASSWORD, Voter, World, eventually};
 
 use crate::closing::operator;
 

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use nats::Clock;
 use serde_json::{Value, json};
 use subjects::Timestamp;
-use tests::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Voter, World, eventually};
 
 use crate::people::{organiser, person};
 

@@ -1,7 +1,7 @@
 //! The people of these tests, who all have the same password, and the rounds they make.
 
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Voter, World, eventually};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "a good long password";

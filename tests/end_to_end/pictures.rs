@@ -6,7 +6,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageEncoder, ImageFormat, RgbImage};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Voter, World, eventually};
 
 use crate::people::{organiser, person};
 

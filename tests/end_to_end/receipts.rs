@@ -1,7 +1,7 @@
 //! What a receipt tells whoever has it.
 
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Voter, World, eventually};
 
 use crate::people::organiser;
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 use subjects::{SessionId, Timestamp, UserId};
-use tests::{SECRET, Voter, World};
+use urna_world::{SECRET, Voter, World};
 use web::{Callers, Keys, Redis, Sessions, Tokens, VoterCookies};
 
 use crate::people::{PASSWORD, email, id_of, organiser, person, role_of, round, session_of};
@@ -198,7 +198,7 @@ async fn a_voter_cookie_of_two_good_ones_or_of_another_secret_is_refused() {
     for forged in [&format!("{random}.{tag}"), random, &format!("{one}0"), cut, foreign.value()] {
         assert_eq!(vote(forged).await, 401, "{forged}");
     }
-    assert_eq!(tests::audit(&world).await.accepted, 1);
+    assert_eq!(urna_world::audit(&world).await.accepted, 1);
     world.close().await;
 }
 
@@ -254,7 +254,7 @@ async fn a_form_that_was_not_shown_to_the_browser_that_sends_it_does_nothing() {
     let board = olga.asks("/rounds/board").await.body;
     assert_eq!((&board["state"], &board["description"]), (&json!("open"), &json!("")));
     assert_eq!(world.voter().signs_in(&email("Eve"), PASSWORD).await.status, 401);
-    assert_eq!(tests::audit_of(&world, "board").await.accepted, 0);
+    assert_eq!(urna_world::audit_of(&world, "board").await.accepted, 0);
     // Signed in as an admin, with a form of her own, she can do each of these.
     for (path, fields) in
         [("/vote", FORMS[10].1), ("/users/{id}", "role=organiser"), ("/rounds/{id}/close", "")]

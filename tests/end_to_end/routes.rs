@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::json;
-use tests::{Voter, World, house, sources};
+use urna_world::{Voter, World, house, sources};
 
 use crate::people::{organiser, person, round};
 

@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tests::{World, eventually};
+use urna_world::{World, eventually};
 
 use crate::people::{PASSWORD, email, organiser};
 

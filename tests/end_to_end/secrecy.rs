@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use tests::{ADMIN_PASSWORD, Page, SECRET, Voter, World, audit_of, eventually, rounds};
+use urna_world::{ADMIN_PASSWORD, Page, SECRET, Voter, World, audit_of, eventually, rounds};
 
 use crate::people::{becomes, email, id_of, once_open, round};
 

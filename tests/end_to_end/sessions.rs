@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use subjects::SessionId;
-use tests::{ADMIN, ADMIN_PASSWORD, Page, Voter, World, eventually};
+use urna_world::{ADMIN, ADMIN_PASSWORD, Page, Voter, World, eventually};
 
 use crate::people::{PASSWORD, email, id_of, person, session_of};
 

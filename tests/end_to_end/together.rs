@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use subjects::{Change, Round, RoundChanged, RoundId, RoundState, Said, TallyCounted, Timestamp};
-use tests::{Answer, Fault, Proxy, Voter, World, audit, eventually};
+use urna_world::{Answer, Fault, Proxy, Voter, World, audit, eventually};
 
 use crate::closing::operator;
 use crate::load::{Load, one_ballot_a_voter};

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tests::{Answer, Voter, World, audit, eventually};
+use urna_world::{Answer, Voter, World, audit, eventually};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";

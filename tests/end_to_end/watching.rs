@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use tests::{Voter, World, eventually};
+use urna_world::{Voter, World, eventually};
 
 fn votes(data: &serde_json::Value, option: usize) -> u64 {
     data["lines"][option]["votes"].as_u64().unwrap_or_default()
@@ -147,7 +147,7 @@ async fn a_process_told_to_stop_ends_its_streams_and_stops_within_ten_seconds() 
     assert!(told.wrong.is_empty(), "{:?}", told.wrong);
     world.start("urna").await;
     world.quiet().await;
-    tests::audit(&world).await.holds(&told.accepted);
+    urna_world::audit(&world).await.holds(&told.accepted);
     world.close().await;
 }
 

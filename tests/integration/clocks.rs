@@ -9,8 +9,8 @@ use actix_web::{App, web};
 use nats::{Bus, Clock};
 use sqlx::postgres::PgPoolOptions;
 use subjects::Timestamp;
-use tests::{World, audit, eventually};
 use tokio_util::sync::CancellationToken;
+use urna_world::{World, audit, eventually};
 use vote::Vote;
 
 /// When the round of these tests closes, in milliseconds since 1970.

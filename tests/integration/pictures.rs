@@ -5,8 +5,8 @@ use sqlx::postgres::PgPoolOptions;
 use subjects::{
     Bucket, Change, MessageId, OptionId, PictureId, Round, RoundChanged, RoundId, RoundOption, Timestamp,
 };
-use tests::{World, eventually};
 use tokio_util::sync::CancellationToken;
+use urna_world::{World, eventually};
 
 const PICTURES: Bucket = Bucket::pictures();
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
-use tests::{house, sources};
+use urna_world::{house, sources};
 
 /// What a room may use.
 #[derive(Debug, Default, PartialEq, Eq)]

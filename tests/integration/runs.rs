@@ -10,10 +10,10 @@ use subjects::{
     BallotId, BallotsCast, CastBallot, Choice, Durable, MessageId, OptionId, RoundId, Stream, Timestamp,
     VoteMessage, Voter,
 };
-use tests::World;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use urna_world::World;
 
 /// How many messages there are.
 const MESSAGES: u64 = 600;

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use subjects::{Ledger, OptionId, RoundId, Timestamp};
 use tally::rules::Scoreboard;
 use tally::store::{Store, StoreError};
-use tests::World;
+use urna_world::World;
 
 fn counts(sequence: u64, cats: u64) -> Scoreboard {
     let votes = [(OptionId::parse("cats").expect("a slug"), i64::try_from(cats).expect("few"))].into();

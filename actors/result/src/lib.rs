@@ -40,6 +40,9 @@ const WAITING_AFTER: Duration = Duration::from_secs(2);
 /// How long after somebody looked at a round it counts as watched.
 const WATCHED_FOR: Duration = Duration::from_secs(60);
 
+/// How many events a second a watcher gets at most, unless a setting says otherwise.
+pub const EVENTS_PER_SECOND: u32 = 10;
+
 /// What the result actor is given.
 #[derive(Clone, Debug)]
 pub struct Given {

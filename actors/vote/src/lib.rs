@@ -40,6 +40,9 @@ pub use queue::{Accepted, NotAccepted};
 use crate::receipts::Closed;
 use crate::store::Log;
 
+/// How many ballots may wait in one box, unless a setting says otherwise.
+pub const WAITING_MAX: usize = 50_000;
+
 /// What the vote actor is given.
 #[derive(Clone, Debug)]
 pub struct Given {

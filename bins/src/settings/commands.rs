@@ -12,19 +12,6 @@ pub enum Command {
     /// logs, and says nothing on the bus. Votes may go on meanwhile.
     Recount(RecountArgs),
 
-    /// Measure how fast Urna is on this machine, each figure beside what limits it
-    ///
-    /// Starts servers and an Urna of its own in the system's temporary folder (TMPDIR chooses another disk), votes,
-    /// prints a table, and stops all of it. Exits with 1 when the votes do not add up. `make bench` finds the servers'
-    /// programs.
-    Bench(Box<bench::Args>),
-
-    /// Work out how many machines a crowd takes, and simulate the crowd on them
-    ///
-    /// Asks no server and measures nothing: it reckons with what it is given, and says in a table how long voters wait
-    /// and what gives way first. docs/scale.md says how.
-    Scale(Box<scale::Args>),
-
     /// Close a round: it is sealed, and its result is final
     Close {
         /// The round's name, as in its address

@@ -54,7 +54,7 @@ pub struct Settings {
     pub limits: Limits,
 
     /// How many ballots may wait in one box before further ones are told to come back
-    #[arg(long, env = "URNA_WAITING_MAX", default_value_t = 50_000, help_heading = "Voting")]
+    #[arg(long, env = "URNA_WAITING_MAX", default_value_t = vote::WAITING_MAX, help_heading = "Voting")]
     pub waiting_max: usize,
 
     /// How watchers are told.
@@ -79,7 +79,7 @@ pub struct Watching {
     #[arg(
         long,
         env = "URNA_EVENTS_PER_SECOND",
-        default_value_t = 10,
+        default_value_t = result::EVENTS_PER_SECOND,
         value_parser = clap::value_parser!(u32).range(1..=20)
     )]
     events_per_second: u32,

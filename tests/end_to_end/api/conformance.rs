@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{World, program};
 use tokio::process::Command;
+use urna_world::{World, program};
 
 use super::document;
 use crate::people::{PASSWORD, email, organiser, person};

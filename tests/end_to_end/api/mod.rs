@@ -11,7 +11,7 @@ mod tasks;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tests::{Voter, World, house, sources};
+use urna_world::{Voter, World, house, sources};
 
 use crate::routes::{STATIC, TABLE};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Voter, World};
+use urna_world::{Voter, World};
 
 use super::{Operation, document, operations};
 use crate::people::{id_of, organiser, person, round};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tests::{ADMIN, ADMIN_PASSWORD, World};
 use tokio::process::Command;
+use urna_world::{ADMIN, ADMIN_PASSWORD, World};
 
 /// How long all of them may take.
 const WITHIN: Duration = Duration::from_secs(120);

@@ -1,0 +1,258 @@
+//! nats-server, PostgreSQL and Redis.
+
+use std::fs::set_permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use nix::sys::signal::Signal;
+use nix::unistd::{User, geteuid};
+
+use crate::{Durability, Process, Programs, free_port};
+
+/// nats-server for one machine, as `make run` has it.
+const LOCAL: &str = include_str!("../../../nats/server/local.conf");
+/// One nats-server of a cluster.
+const CLUSTER: &str = include_str!("../../../nats/server/cluster.conf");
+/// What makes nats-server wait for the disk.
+const SYNCED: &str = "sync_interval: always";
+
+/// A server that can be killed and started again with the data it had.
+#[derive(Debug)]
+pub struct Server {
+    kind: Kind,
+    programs: Programs,
+    durability: Durability,
+    folder: PathBuf,
+    /// Where it listens on loopback.
+    pub port: u16,
+    process: Option<Process>,
+    is_paused: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Nats,
+    /// A nats-server of a cluster: its name, where the others reach it, and all of these addresses.
+    Node {
+        name: String,
+        port: u16,
+        routes: String,
+    },
+    Postgres,
+    Redis,
+}
+
+impl Server {
+    /// A nats-server with JetStream, as configured for one machine.
+    ///
+    /// # Errors
+    /// When it cannot be started, as with all of these.
+    pub fn nats(programs: &Programs, folder: &Path, durability: Durability) -> anyhow::Result<Self> {
+        Self::new(Kind::Nats, programs, folder.join("nats"), durability)?.started()
+    }
+
+    /// The nats-servers of a cluster on this machine, called `node-0` and so on.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn nats_cluster(programs: &Programs, folder: &Path, size: usize) -> anyhow::Result<Vec<Self>> {
+        let ports: Vec<u16> = (0..size).map(|_| free_port()).collect();
+        let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let routes = format!("[\"{}\"]", routes.join("\", \""));
+        let node = |(number, port)| {
+            let name = format!("node-{number}");
+            let kind = Kind::Node { name: name.clone(), port, routes: routes.clone() };
+            Self::new(kind, programs, folder.join(name), Durability::Synced)?.started()
+        };
+        ports.into_iter().enumerate().map(node).collect()
+    }
+
+    /// A PostgreSQL with an empty cluster.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn postgres(programs: &Programs, folder: &Path, durability: Durability) -> anyhow::Result<Self> {
+        let server = Self::new(Kind::Postgres, programs, folder.join("postgres"), durability)?;
+        give_to_postgres(&server.folder)?;
+        let mut initdb = server.as_postgres("initdb")?;
+        initdb.args(["--username=urna", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"]);
+        initdb.arg("--pgdata").arg(&server.folder);
+        let made = initdb.output().with_context(|| format!("failed to start {:?}", initdb.get_program()))?;
+        ensure!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        server.started()
+    }
+
+    /// A Redis that is empty.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
+        Self::new(Kind::Redis, programs, folder.join("redis"), Durability::Unsynced)?.started()
+    }
+
+    fn new(kind: Kind, programs: &Programs, folder: PathBuf, durability: Durability) -> anyhow::Result<Self> {
+        std::fs::create_dir(&folder).with_context(|| format!("failed to make {}", folder.display()))?;
+        let (programs, port) = (programs.clone(), free_port());
+        Ok(Self { kind, programs, durability, folder, port, process: None, is_paused: false })
+    }
+
+    fn started(mut self) -> anyhow::Result<Self> {
+        self.try_start()?;
+        Ok(self)
+    }
+
+    /// Starts it again. Returns before it answers.
+    ///
+    /// # Panics
+    /// When what could be started once no longer can be.
+    pub fn start(&mut self) {
+        self.try_start().expect("what was started once can be started again");
+    }
+
+    fn try_start(&mut self) -> anyhow::Result<()> {
+        let (name, command) = match &self.kind {
+            Kind::Nats => ("nats-server", self.nats_command(LOCAL)?),
+            Kind::Node { name, port, routes } => {
+                let mut command = self.nats_command(CLUSTER)?;
+                command.env("NATS_NAME", name).env("NATS_ROUTES", routes);
+                command.env("NATS_CLUSTER_PORT", port.to_string());
+                ("nats-server", command)
+            }
+            Kind::Postgres => ("postgres", self.postgres_command()?),
+            Kind::Redis => ("redis-server", self.redis_command()),
+        };
+        self.process = Some(Process::start(command, name, &self.folder.with_extension("log"))?);
+        Ok(())
+    }
+
+    /// Kills it without warning.
+    pub fn kill(&mut self) {
+        // The processes that a paused PostgreSQL leaves behind end by themselves only when they can run.
+        self.resume();
+        self.process = None;
+    }
+
+    /// Pauses it: it neither answers nor writes, and its connections stay open.
+    pub fn pause(&mut self) {
+        self.is_paused = true;
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on, if it is paused.
+    pub fn resume(&mut self) {
+        if std::mem::take(&mut self.is_paused) {
+            self.signal(Signal::SIGCONT);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.signal_family(signal);
+        }
+    }
+
+    /// Whether it was started and neither killed nor paused since.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some() && !self.is_paused
+    }
+
+    /// Its resident memory in bytes; `None` when it is gone.
+    pub fn memory(&self) -> Option<u64> {
+        self.process.as_ref()?.memory()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    fn nats_command(&self, configuration: &str) -> anyhow::Result<Command> {
+        let file = self.folder.with_extension("conf");
+        std::fs::write(&file, configured(configuration, self.durability))
+            .with_context(|| format!("failed to write {}", file.display()))?;
+        let mut command = Command::new(&self.programs.nats);
+        command
+            .arg("-c")
+            .arg(file)
+            .env("NATS_PORT", self.port.to_string())
+            .env("NATS_MONITOR", "\"127.0.0.1:0\"")
+            .env("NATS_STORE", format!("\"{}\"", self.folder.display()));
+        Ok(command)
+    }
+
+    fn redis_command(&self) -> Command {
+        let mut command = Command::new(&self.programs.redis);
+        command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
+        command.args(["--save", "", "--appendonly", "yes"]);
+        command.arg("--dir").arg(&self.folder);
+        command
+    }
+
+    fn postgres_command(&self) -> anyhow::Result<Command> {
+        let mut command = self.as_postgres("postgres")?;
+        let fsync = match self.durability {
+            Durability::Synced => "fsync=on",
+            Durability::Unsynced => "fsync=off",
+        };
+        command.arg("-D").arg(&self.folder).arg("-p").arg(self.port.to_string());
+        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", fsync] {
+            command.args(["-c", setting]);
+        }
+        Ok(command)
+    }
+
+    /// PostgreSQL refuses to run as root: there it runs as the system's user for it.
+    fn as_postgres(&self, tool: &str) -> anyhow::Result<Command> {
+        let mut command = Command::new(self.programs.postgres.join(tool));
+        command.current_dir("/").env("LC_ALL", "C");
+        if geteuid().is_root() {
+            let user = postgres_user()?;
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        Ok(command)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn configured(configuration: &str, durability: Durability) -> String {
+    match durability {
+        Durability::Synced => configuration.to_owned(),
+        Durability::Unsynced => configuration.replace(SYNCED, ""),
+    }
+}
+
+fn postgres_user() -> anyhow::Result<User> {
+    let user = User::from_name("postgres").ok().flatten();
+    user.context("PostgreSQL does not run as root, and there is no user postgres")
+}
+
+/// The folder belongs to whom PostgreSQL runs as.
+fn give_to_postgres(folder: &Path) -> anyhow::Result<()> {
+    if geteuid().is_root() {
+        let user = postgres_user()?;
+        chown(folder, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        set_permissions(folder, PermissionsExt::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nats_waits_for_the_disk_unless_told_otherwise() {
+        for configuration in [LOCAL, CLUSTER] {
+            assert!(configured(configuration, Durability::Synced).contains(SYNCED));
+            assert!(!configured(configuration, Durability::Unsynced).contains("sync_interval"));
+        }
+    }
+}

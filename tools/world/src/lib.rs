@@ -1,0 +1,27 @@
+//! What the tests share.
+//!
+//! - [`World`] servers and processes of one test's own: real ones
+//! - [`Voter`] what a person or a program can do
+//! - [`audit`] an independent recount: it shares nothing with the tally
+//! - [`Proxy`] a bad connection
+//! - [`eventually`] waiting by asking
+
+mod auditor;
+mod cluster;
+mod edge;
+mod house;
+mod programs;
+mod proxy;
+mod quiet;
+mod servers;
+mod voter;
+mod world;
+
+pub use auditor::{Audit, Logged, Scoreboard, audit, audit_of, recount, rounds};
+pub use cluster::NODES;
+pub use house::{house, sources};
+pub use programs::{binary, program};
+pub use proxy::{Fault, Proxy};
+pub use quiet::unfinished;
+pub use voter::{Answer, Events, Page, Voter};
+pub use world::{ADMIN, ADMIN_PASSWORD, SECRET, World, eventually};
