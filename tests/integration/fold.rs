@@ -14,7 +14,7 @@ use subjects::{
     Timestamp, VoteMessage, Voter,
 };
 use tally::rules::{Scoreboard, Totals};
-use vote::rules::{Ballot, Draft, Fold, Refusal, Verdict, choose};
+use vote::rules::{Ballot, BlockBuilder, Fold, Refusal, Verdict, choose};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -124,8 +124,8 @@ impl Small {
         let choice = chosen(self.method, choice);
         let ballot = match (id, self.sent.get(&voter)) {
             (Sent::Again, Some(before)) => before.clone(),
-            (Sent::Without, _) => Ballot { id: None, voter, choice },
-            _ => Ballot { id: Some(BallotId::random()), voter, choice },
+            (Sent::Without, _) => Ballot { id: BallotId::random(), has_given_id: false, voter, choice },
+            _ => Ballot { id: BallotId::random(), has_given_id: true, voter, choice },
         };
         self.sent.insert(voter, ballot.clone());
         let to = to % self.boxes.len();
@@ -143,14 +143,14 @@ impl Small {
 
     fn append(&mut self, by: usize, fate: Fate) {
         let waiting = std::mem::take(&mut self.boxes[by].waiting);
-        let (fold, mut draft) = (&self.boxes[by].fold, Draft::default());
+        let (fold, mut builder) = (&self.boxes[by].fold, BlockBuilder::default());
         let verdicts: Vec<Verdict> =
-            waiting.iter().map(|it| fold.judge(&mut draft, &it.ballot, self.changeable)).collect();
+            waiting.iter().map(|it| fold.judge(&mut builder, &it.ballot, self.changeable)).collect();
         let expected = fold.sequence();
-        if draft.is_empty() {
+        if builder.is_empty() {
             return self.tell(by, &waiting, &verdicts, expected);
         }
-        let block = BallotsCast { at: at(), round: round(), ballots: draft.into_ballots() };
+        let block = BallotsCast { at: at(), round: round(), ballots: builder.into_ballots() };
         let message = VoteMessage::Cast(block);
         let stored = match fate {
             Fate::Answered | Fate::AnswerLost => self.store(expected, &message),
@@ -189,7 +189,7 @@ impl Small {
                     continue;
                 }
                 Verdict::Refused(refusal) | Verdict::RefusedByBlock(refusal) => {
-                    assert!(!self.changeable || refusal == Refusal::Closed || it.ballot.id.is_some());
+                    assert!(!self.changeable || refusal == Refusal::Closed || it.ballot.has_given_id);
                     continue;
                 }
             };

@@ -1,382 +1,427 @@
-//! A box: the ballots of one open round.
+//! The ballot box of one open round, as a state machine: no I/O, no clock, no framework.
 //!
-//! Ballots that arrive while the last block is under way wait, and are then judged together, in order. The block of
-//! the accepted ones is appended expecting the last sequence the box has folded, so the server refuses it if anyone
-//! wrote in between; then the box reads what it missed and judges again.
+//! Ballots that arrive while a block is in flight wait, and are then judged together, in order. The block of the
+//! accepted ones is appended expecting the last sequence that was folded, so the log refuses it if another box wrote in
+//! between; then this box folds what it missed and judges again.
+//!
+//! | state | what it waits for |
+//! |---|---|
+//! | catching up | the end of the log, as it was when the box opened |
+//! | idle | a ballot |
+//! | waiting | the moment at which the next block of a crowd may begin |
+//! | in flight | the acknowledgement of a block |
+//! | conflicted | the message that is stored where the refused block should have gone |
+//! | in doubt | a look at the place of a block that was not acknowledged |
+//! | sealed | nothing: voters who are late are told what the log says |
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix::dev::Request;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message,
-    MessageResult, WrapFuture,
-};
-use metrics::{Gauge, counter, gauge, histogram};
-use nats::{Clock, SayError};
-use subjects::{BallotsCast, MessageId, Round, Voter};
-use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use nats::{Monotonic, Now};
+use subjects::{BallotsCast, MessageId, RoundId, Voter};
 
-use crate::Given;
-use crate::open_box::OpenBox;
+use crate::event::{Action, Appended, Event, Logged, PlaceRead, Read, Report};
+use crate::in_flight::{InFlightBlock, Whose, turn_away};
 use crate::pace::Pace;
-use crate::queue::{Accepted, Outcome, Queue, Waiting};
-use crate::rules::{Draft, Fold, Standing, Verdict};
-use crate::store::{Appended, Log, Logged, Read};
-use crate::under_way::UnderWay;
+use crate::rules::{BlockBuilder, Fold, Standing, Verdict};
+use crate::search::{Conclusion, Question, Search};
+use crate::waiting::{Accepted, Outcome, Waiting};
 
-/// How long a voter waits for an answer at the most.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How often those who waited too long are looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// After how long it is asked for what lies where a refused block should have gone, if it was not read by then.
-const LOOK_AFTER: Duration = Duration::from_millis(200);
-/// How many messages lie in the box's mailbox before their senders wait.
-const MAILBOX: usize = 1_024;
+/// A voter is answered within this time.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How often [`Event::Wake`] comes, whatever moments were asked for.
+pub const WAKE_EVERY: Duration = Duration::from_millis(250);
+/// A refused block's place is read when it was not read along by then.
+const READ_PLACE_AFTER: Duration = Duration::from_millis(200);
 
-/// Finds the ballot that counts for a voter.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Option<Standing>")]
-pub struct FindBallot(pub Voter);
-
-/// Asks how the box is.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Observed")]
-pub struct Observe;
-
-/// How a box is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Observed {
-    /// Whether it has folded everything that was in the log when it opened.
-    pub caught_up: bool,
-    /// The last sequence it has folded.
-    pub sequence: u64,
-    /// How many voters have a ballot in it.
-    pub voters: usize,
-    /// How many ballots wait to be judged.
-    pub waiting: usize,
-}
-
-/// Ballots wait in the queue of a box that had nothing to do.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Look;
-
-/// What was read from the log.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct TakeIn(Read);
-
-/// The box of one open round.
-pub struct BallotBox {
-    log: Log,
-    clock: Clock,
-    /// Of the reading along: nothing follows a seal.
-    stop: CancellationToken,
+/// The ballot box of one open round. `R` is what an answer is sent with.
+#[derive(Debug)]
+pub struct BallotBox<R> {
+    round: RoundId,
     changeable: bool,
-    queue: Queue,
+    /// The ids of its blocks begin with this.
+    name: MessageId,
     fold: Fold,
-    /// What the reading along has seen folded, so that the box's own blocks are not decoded again.
-    folded: Arc<AtomicU64>,
-    caught_up: bool,
-    waiting_gauge: Gauge,
-    under_way: Option<UnderWay>,
+    /// Handed in and not judged yet, oldest first.
+    waiting: VecDeque<Waiting<R>>,
+    /// How many blocks it has appended.
+    blocks: u64,
     pace: Pace,
-    /// The box comes back here by itself.
-    is_pausing: bool,
+    state: State<R>,
 }
 
-impl BallotBox {
-    /// Opens the box of a round, on `arbiter`.
-    pub(crate) fn open(log: Log, round: &Round, given: &Given, arbiter: &ArbiterHandle) -> OpenBox {
-        let queue = Queue::new(given.waiting_max);
-        let opened = Self::new(log.clone(), queue.clone(), round, given);
-        let address = Self::start_in_arbiter(arbiter, move |_| opened);
-        OpenBox::new(log, queue, address)
-    }
+#[derive(Debug)]
+enum State<R> {
+    CatchingUp,
+    Idle,
+    Waiting(Monotonic),
+    InFlight(InFlightBlock<R>),
+    /// The place is read at this moment if it was not read along by then.
+    Conflicted(InFlightBlock<R>, Monotonic),
+    InDoubt(InFlightBlock<R>, Search),
+    Sealed,
+}
 
-    fn new(log: Log, queue: Queue, round: &Round, given: &Given) -> Self {
-        // Metrics are read by whoever can reach them, so a round whose results are hidden has none.
-        let waiting_gauge = match round.shows_results_to_all() {
-            true => gauge!("urna_vote_waiting", "round" => log.round().to_string()),
-            false => Gauge::noop(),
-        };
+/// When an event comes, and where its actions go.
+struct Step<'a, R> {
+    now: Now,
+    actions: &'a mut Vec<Action<R>>,
+}
+
+impl<R> BallotBox<R> {
+    /// A box that has folded nothing. No other box may ever have this name.
+    pub fn new(round: RoundId, changeable: bool, name: MessageId) -> Self {
         Self {
-            log,
-            clock: given.clock.clone(),
-            stop: given.stop.child_token(),
-            changeable: round.changeable,
-            queue,
+            round,
+            changeable,
+            name,
             fold: Fold::default(),
-            folded: Arc::default(),
-            caught_up: false,
-            waiting_gauge,
-            under_way: None,
+            waiting: VecDeque::new(),
+            blocks: 0,
             pace: Pace::default(),
-            is_pausing: false,
+            state: State::CatchingUp,
         }
     }
 
-    /// Judges what waits and appends the block of what is accepted, if the box is free to. If it is not, it comes back
-    /// here when it is.
-    fn append(&mut self, context: &mut Context<Self>) {
-        while self.caught_up && self.under_way.is_none() {
-            if let Some(moment) = self.pace.wait(Instant::now()) {
-                return self.append_after(moment, context);
-            }
-            let (draft, waiting) = self.judge_waiting();
-            if self.fold.is_sealed() {
-                return context.stop();
-            }
-            if !draft.is_empty() {
-                return self.append_block(draft, waiting, context);
-            }
-            if self.queue.rest() {
-                return;
-            }
+    /// Hands in ballots, oldest first. They are judged with the next event, if the box is free.
+    pub fn hand_in(&mut self, mut ballots: VecDeque<Waiting<R>>) {
+        if self.waiting.is_empty() {
+            self.waiting = ballots;
+        } else {
+            self.waiting.append(&mut ballots);
         }
     }
 
-    fn append_after(&mut self, moment: Duration, context: &mut Context<Self>) {
-        if !std::mem::replace(&mut self.is_pausing, true) {
-            context.run_later(moment, |this, context| {
-                this.is_pausing = false;
-                this.append(context);
-            });
+    /// Takes note of an event; pushes what is to be done about it, in order.
+    pub fn on(&mut self, event: Event, now: Now, actions: &mut Vec<Action<R>>) {
+        let mut step = Step { now, actions };
+        let is_wake = matches!(event, Event::Wake);
+        self.state = self.after(event, &mut step);
+        if is_wake {
+            self.dismiss_late(&mut step);
         }
-    }
-
-    fn append_block(&mut self, draft: Draft, waiting: Vec<(Waiting, Verdict)>, context: &mut Context<Self>) {
-        let ballots = draft.into_ballots();
-        self.pace.note(ballots.len(), Instant::now());
-        histogram!("urna_vote_block_ballots").record(ballots.len() as f64);
-        let block = Arc::new(BallotsCast { at: self.clock.now(), round: self.log.round().clone(), ballots });
-        let (id, expected) = (MessageId::random(), self.fold.sequence());
-        self.under_way = Some(UnderWay::new(id.clone(), Arc::clone(&block), expected, waiting));
-        let (log, name) = (self.log.clone(), id.clone());
-        self.settle_after(id, async move { log.append(&name, block, expected).await }, context);
-    }
-
-    /// Settles the block of this name by what comes of asking the log.
-    fn settle_after(
-        &self,
-        id: MessageId,
-        asking: impl Future<Output = Appended> + 'static,
-        context: &mut Context<Self>,
-    ) {
-        let asking = asking.into_actor(self);
-        context.spawn(asking.map(move |outcome, this, context| this.settle(&id, &outcome, context)));
-    }
-
-    /// Judges waiting ballots in order, until the block is full. What needs no block is answered at once.
-    fn judge_waiting(&mut self) -> (Draft, Vec<(Waiting, Verdict)>) {
-        let mut draft = Draft::default();
-        let mut with_block = Vec::new();
-        let mut queue = self.queue.take();
-        while let Some(waiting) = queue.pop_front() {
-            match self.fold.judge(&mut draft, &waiting.ballot, self.changeable) {
-                Verdict::NoRoom => {
-                    queue.push_front(waiting);
-                    break;
-                }
-                Verdict::InLog(ballot, place) => {
-                    waiting.answer(Ok(Accepted { ballot, place }), Outcome::Repeated);
-                }
-                Verdict::Refused(refusal) => waiting.answer(Err(refusal.into()), Outcome::Refused),
-                verdict @ (Verdict::InBlock(..) | Verdict::RefusedByBlock(_)) => {
-                    with_block.push((waiting, verdict))
-                }
+        match self.state {
+            State::Idle => self.state = self.begin_block(&mut step),
+            State::Sealed => {
+                self.judge(&mut step);
             }
+            _ => {}
         }
-        self.queue.put_back(queue);
-        (draft, with_block)
     }
 
-    /// Takes note of what became of the block of this name, unless that is settled.
-    fn settle(&mut self, id: &MessageId, outcome: &Appended, context: &mut Context<Self>) {
-        let Some(mut under_way) = self.under_way.take_if(|under_way| under_way.id == *id) else { return };
-        match outcome {
-            Appended::Stored => self.settle_stored(under_way),
-            Appended::Conflict => match under_way.is_there {
-                Some(true) => self.settle_stored(under_way),
-                Some(false) => self.judge_again(under_way),
-                None => return self.wait_for_place(under_way, context),
-            },
-            Appended::NotStored => {
-                for (waiting, _) in &mut under_way.waiting {
-                    waiting.is_in_doubt = true;
-                }
-                self.judge_again(under_way);
+    /// Whether it has folded everything that was in the log when it opened.
+    pub fn is_caught_up(&self) -> bool {
+        !matches!(self.state, State::CatchingUp)
+    }
+
+    /// Whether it has nothing to do until a ballot comes.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether the seal is in the log and everyone was answered.
+    pub fn is_sealed(&self) -> bool {
+        matches!(self.state, State::Sealed)
+    }
+
+    /// The last sequence that was folded.
+    pub fn sequence(&self) -> u64 {
+        self.fold.sequence()
+    }
+
+    /// How many voters have a ballot in it.
+    pub fn voters(&self) -> usize {
+        self.fold.voters()
+    }
+
+    /// How many ballots were handed in and not judged yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many ballots wait for the block in flight.
+    pub fn in_flight(&self) -> usize {
+        match &self.state {
+            State::InFlight(block) | State::Conflicted(block, _) | State::InDoubt(block, _) => {
+                block.waiting.len()
             }
-            Appended::LogIsShorter => {
-                // Whoever starts this process again lets it fold what the log now holds.
-                panic!("the log of round {} has lost messages that were folded", self.log.round())
+            State::CatchingUp | State::Idle | State::Waiting(_) | State::Sealed => 0,
+        }
+    }
+
+    /// The ballot that counts for a voter.
+    pub fn standing(&self, voter: Voter) -> Option<Standing> {
+        self.fold.standing(voter)
+    }
+
+    /// The transitions. Idle is where the next block begins.
+    fn after(&mut self, event: Event, step: &mut Step<R>) -> State<R> {
+        let now = step.now.monotonic;
+        match (std::mem::replace(&mut self.state, State::Idle), event) {
+            (State::CatchingUp, Event::LogRead(read)) => {
+                let is_caught_up = read.at_end;
+                self.fold(read, None, step);
+                if is_caught_up { State::Idle } else { State::CatchingUp }
             }
-            Appended::Refused(why) => {
-                if *why != SayError::Away {
-                    error!(round.id = %self.log.round(), %why, "the log refused a block");
-                }
-                for (waiting, _) in under_way.waiting {
-                    waiting.turn_away();
-                }
+            (State::InFlight(mut block), Event::LogRead(read)) => {
+                self.fold(read, Some(&mut block), step);
+                State::InFlight(block)
             }
-        }
-        self.append(context);
-    }
-
-    fn settle_stored(&mut self, under_way: UnderWay) {
-        let (sequence, block) = (under_way.expected + 1, Arc::clone(&under_way.block));
-        under_way.answer_stored();
-        // Which is first, the acknowledgement or the same block read along, is a matter of chance.
-        self.fold.take_block(sequence, &block);
-        self.folded.store(self.fold.sequence(), Ordering::Release);
-    }
-
-    /// What lies where the block should have gone comes with the reading along, mostly in this very moment. To ask for
-    /// it takes so long that whoever was first would be first again, so it is asked for only when it does not come.
-    fn wait_for_place(&mut self, under_way: UnderWay, context: &mut Context<Self>) {
-        let id = under_way.id.clone();
-        self.under_way = Some(UnderWay { is_refused: true, ..under_way });
-        context.run_later(LOOK_AFTER, move |this, context| {
-            let Some(refused) = this.under_way.as_ref().filter(|under_way| under_way.id == id) else {
-                return;
-            };
-            let (log, name, sequence) = (this.log.clone(), id.clone(), refused.expected + 1);
-            this.settle_after(id, async move { log.look_for(&name, sequence).await }, context);
-        });
-    }
-
-    /// Takes note of what lies where the block under way should, and settles it when that was waited for.
-    fn note_place(&mut self, logged: &Logged) {
-        let Some(under_way) = &mut self.under_way else { return };
-        under_way.note_place(logged);
-        let is_settled = |under_way: &mut UnderWay| under_way.is_refused && under_way.is_there.is_some();
-        match self.under_way.take_if(is_settled) {
-            Some(stored) if stored.is_there == Some(true) => self.settle_stored(stored),
-            Some(refused) => self.judge_again(refused),
-            None => {}
-        }
-    }
-
-    /// Puts the ballots of a block that was not stored back in front, in their order: those that somebody still
-    /// waits for.
-    fn judge_again(&self, under_way: UnderWay) {
-        if under_way.is_there == Some(false) {
-            counter!("urna_vote_conflicts_total").increment(1);
-        }
-        self.queue.put_back(under_way.waiting.into_iter().map(|(waiting, _)| waiting).collect());
-    }
-
-    /// Answers those who waited too long.
-    fn dismiss_late(&mut self) {
-        let is_late = |waiting: &Waiting| waiting.since.elapsed() > ANSWER_WITHIN;
-        self.queue.take_while(is_late).into_iter().for_each(Waiting::turn_away);
-        self.waiting_gauge.set(self.queue.len() as f64);
-        let Some(under_way) = &mut self.under_way else { return };
-        if !under_way.waiting.iter().any(|(waiting, _)| is_late(waiting)) {
-            return;
-        }
-        warn!(round.id = %self.log.round(), "a block is not confirmed");
-        for (mut waiting, _) in std::mem::take(&mut under_way.waiting) {
-            waiting.is_in_doubt = true;
-            waiting.turn_away();
-        }
-    }
-}
-
-impl Actor for BallotBox {
-    type Context = Context<Self>;
-
-    fn stopped(&mut self, _: &mut Context<Self>) {
-        self.stop.cancel();
-        self.queue.close();
-    }
-
-    fn started(&mut self, context: &mut Context<Self>) {
-        context.set_mailbox_capacity(MAILBOX);
-        context.run_interval(LOOK_EVERY, |this, context| {
-            this.dismiss_late();
-            // A call may have been lost in a mailbox that was full.
-            this.append(context);
-        });
-        let (mut reading, folded, to) =
-            (self.log.read(), Arc::clone(&self.folded), context.address().downgrade());
-        let read_along = async move {
-            let mut is_told = false;
-            let mut taking_in: Option<Request<Self, TakeIn>> = None;
-            loop {
-                // While the box takes in what was read, what lies behind it is decoded.
-                let before = taking_in.take();
-                let is_taken_in = async {
-                    match before {
-                        Some(taking_in) => taking_in.await.is_ok(),
-                        None => true,
-                    }
-                };
-                let next = reading.next(|| folded.load(Ordering::Acquire));
-                let (true, read) = tokio::join!(is_taken_in, next) else { return };
-                // The box's own blocks, which it has folded.
-                if read.messages.is_empty() && is_told {
-                    continue;
-                }
-                is_told |= read.at_end;
-                let Some(to) = to.upgrade() else { return };
-                taking_in = Some(to.send(TakeIn(read)));
+            (State::Conflicted(mut block, read_at), Event::LogRead(read)) => {
+                self.fold(read, Some(&mut block), step);
+                self.settle(block, step).unwrap_or_else(|block| State::Conflicted(block, read_at))
             }
-        };
-        let stop = self.stop.clone();
-        self.log.spawn(async move {
-            stop.run_until_cancelled(read_along).await;
-        });
+            (State::InDoubt(mut block, search), Event::LogRead(read)) => {
+                self.fold(read, Some(&mut block), step);
+                self.settle(block, step).unwrap_or_else(|block| State::InDoubt(block, search))
+            }
+            (state, Event::LogRead(read)) => {
+                self.fold(read, None, step);
+                state
+            }
+            (State::InFlight(block), Event::Appended { block: number, outcome })
+                if block.number == number =>
+            {
+                self.appended(block, outcome, step)
+            }
+            (State::InDoubt(block, search), Event::PlaceRead { block: number, found })
+                if block.number == number =>
+            {
+                self.place_read(block, search, &found, step)
+            }
+            (State::InDoubt(block, search), Event::EndTold { block: number, end })
+                if block.number == number =>
+            {
+                self.end_told(block, search, end, step)
+            }
+            (State::Conflicted(block, read_at), Event::Wake) if read_at <= now => search(block, step),
+            (State::InDoubt(block, mut search), Event::Wake) => {
+                ask(&block, search.wake(now), step);
+                State::InDoubt(block, search)
+            }
+            (State::Waiting(until), Event::Wake) if until <= now => State::Idle,
+            // Ballots wait for their turn; it is not time yet; or an answer is about a block that is settled.
+            (state, _) => state,
+        }
     }
-}
 
-impl Handler<Look> for BallotBox {
-    type Result = ();
-
-    fn handle(&mut self, _: Look, context: &mut Context<Self>) {
-        self.append(context);
-    }
-}
-
-impl Handler<FindBallot> for BallotBox {
-    type Result = MessageResult<FindBallot>;
-
-    fn handle(&mut self, FindBallot(voter): FindBallot, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.fold.standing(voter))
-    }
-}
-
-impl Handler<Observe> for BallotBox {
-    type Result = MessageResult<Observe>;
-
-    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
-        let waiting =
-            self.queue.len() + self.under_way.as_ref().map_or(0, |under_way| under_way.waiting.len());
-        let (sequence, voters) = (self.fold.sequence(), self.fold.voters());
-        MessageResult(Observed { caught_up: self.caught_up, sequence, voters, waiting })
-    }
-}
-
-impl Handler<TakeIn> for BallotBox {
-    type Result = ();
-
-    fn handle(&mut self, TakeIn(read): TakeIn, context: &mut Context<Self>) {
+    /// Folds what was read, and notes what is stored at the place of the block in flight.
+    fn fold(&mut self, read: Read, mut block: Option<&mut InFlightBlock<R>>, step: &mut Step<R>) {
         for logged in read.messages {
-            self.note_place(&logged);
+            if let Some(block) = &mut block {
+                block.note(&logged);
+            }
             let Logged { sequence, message, .. } = logged;
             match message {
                 Ok(message) => self.fold.take(sequence, &message),
                 Err(why) => {
-                    error!(round.id = %self.log.round(), sequence, %why, "passed over a message of the log");
+                    step.actions.push(Action::Report(Report::PassedOver { sequence, why }));
                     self.fold.pass_over(sequence);
                 }
             }
         }
-        self.folded.store(self.fold.sequence(), Ordering::Release);
-        self.caught_up |= read.at_end;
-        self.append(context);
+    }
+
+    /// What the log answered to the block in flight.
+    fn appended(&mut self, block: InFlightBlock<R>, outcome: Appended, step: &mut Step<R>) -> State<R> {
+        match outcome {
+            Appended::Stored(sequence) if sequence == block.sequence() => self.stored(block, step),
+            Appended::Stored(_) | Appended::Unanswered => {
+                self.settle(block, step).unwrap_or_else(|block| search(block, step))
+            }
+            Appended::Conflict | Appended::Sealed => {
+                self.settle(block, step).unwrap_or_else(|block| wait_for_place(block, step))
+            }
+            Appended::Away => self.turned_away(block, step),
+            Appended::Refused(why) => {
+                step.actions.push(Action::Report(Report::Refused(why)));
+                self.turned_away(block, step)
+            }
+        }
+    }
+
+    /// Settles a block whose place was read along; returns one whose place was not.
+    fn settle(&mut self, block: InFlightBlock<R>, step: &mut Step<R>) -> Result<State<R>, InFlightBlock<R>> {
+        match block.place {
+            Some(Whose::Own) => Ok(self.stored(block, step)),
+            Some(Whose::Another) => {
+                step.actions.push(Action::Report(Report::Conflict));
+                Ok(self.judge_again(block))
+            }
+            None => Err(block),
+        }
+    }
+
+    fn place_read(
+        &mut self,
+        block: InFlightBlock<R>,
+        mut search: Search,
+        found: &PlaceRead,
+        step: &mut Step<R>,
+    ) -> State<R> {
+        let now = step.now.monotonic;
+        let wake_at = match found {
+            PlaceRead::Message(id) if block.whose(id.as_deref()) == Whose::Own => {
+                return self.stored(block, step);
+            }
+            // It is folded before anything is judged again.
+            PlaceRead::Message(_) => return wait_for_place(block, step),
+            PlaceRead::Nothing => search.nothing_there(now),
+            PlaceRead::Unavailable => search.read_again(now),
+        };
+        step.actions.push(Action::WakeAt(wake_at));
+        State::InDoubt(block, search)
+    }
+
+    fn end_told(
+        &mut self,
+        mut block: InFlightBlock<R>,
+        mut search: Search,
+        end: Option<u64>,
+        step: &mut Step<R>,
+    ) -> State<R> {
+        match search.conclude(end, block.expected, step.now.monotonic) {
+            Conclusion::NotStored => {
+                // What is appended next expects the same sequence, so at most one of the two is ever stored.
+                block.doubt();
+                self.judge_again(block)
+            }
+            Conclusion::AskAgainAt(moment) => {
+                step.actions.push(Action::WakeAt(moment));
+                State::InDoubt(block, search)
+            }
+            Conclusion::LogIsShorter => {
+                step.actions.push(Action::Fail);
+                State::InDoubt(block, search)
+            }
+        }
+    }
+
+    fn stored(&mut self, mut block: InFlightBlock<R>, step: &mut Step<R>) -> State<R> {
+        block.answer_stored(step.actions);
+        // The acknowledgement and the same block read along come in either order.
+        self.fold.take_block(block.sequence(), &block.block);
+        State::Idle
+    }
+
+    fn turned_away(&mut self, mut block: InFlightBlock<R>, step: &mut Step<R>) -> State<R> {
+        block.turn_away(step.actions);
+        State::Idle
+    }
+
+    /// Puts the ballots of a block that was not stored back in front, in their order: those that a voter still waits
+    /// for.
+    fn judge_again(&mut self, block: InFlightBlock<R>) -> State<R> {
+        for (waiting, _) in block.waiting.into_iter().rev() {
+            self.waiting.push_front(waiting);
+        }
+        State::Idle
+    }
+
+    /// Answers voters who have waited too long.
+    fn dismiss_late(&mut self, step: &mut Step<R>) {
+        let now = step.now.monotonic;
+        let is_late = |since: Monotonic| now.since(since) > ANSWER_WITHIN;
+        while let Some(late) = self.waiting.pop_front_if(|waiting| is_late(waiting.since)) {
+            turn_away(late, step.actions);
+        }
+        if let State::InFlight(block) | State::Conflicted(block, _) | State::InDoubt(block, _) =
+            &mut self.state
+            && is_late(block.oldest)
+            && !block.waiting.is_empty()
+        {
+            step.actions.push(Action::Report(Report::Unconfirmed));
+            block.doubt();
+            block.turn_away(step.actions);
+        }
+    }
+
+    /// Judges what waits and appends the block of what is accepted, if it is time.
+    fn begin_block(&mut self, step: &mut Step<R>) -> State<R> {
+        if let Some(until) = self.pace.until(step.now.monotonic) {
+            step.actions.push(Action::WakeAt(until));
+            return State::Waiting(until);
+        }
+        let (builder, waiting) = self.judge(step);
+        if self.fold.is_sealed() {
+            step.actions.push(Action::Stop);
+            return State::Sealed;
+        }
+        if builder.is_empty() {
+            return State::Idle;
+        }
+        self.append(builder, waiting, step)
+    }
+
+    fn append(
+        &mut self,
+        builder: BlockBuilder,
+        waiting: Vec<(Waiting<R>, Verdict)>,
+        step: &mut Step<R>,
+    ) -> State<R> {
+        let ballots = builder.into_ballots();
+        self.pace.note(ballots.len(), step.now.monotonic);
+        self.blocks += 1;
+        let (number, expected) = (self.blocks, self.fold.sequence());
+        let id = MessageId::named(format!("{}-{number}", self.name.as_str()));
+        let block = Arc::new(BallotsCast { at: step.now.wall, round: self.round.clone(), ballots });
+        let oldest = waiting.iter().map(|(waiting, _)| waiting.since).min().unwrap_or_default();
+        step.actions.push(Action::Append {
+            block: number,
+            id: id.clone(),
+            ballots: Arc::clone(&block),
+            expected,
+        });
+        State::InFlight(InFlightBlock { number, id, block, expected, place: None, oldest, waiting })
+    }
+
+    /// Judges waiting ballots in order, until the block is full. What needs no block is answered at once.
+    fn judge(&mut self, step: &mut Step<R>) -> (BlockBuilder, Vec<(Waiting<R>, Verdict)>) {
+        let mut builder = BlockBuilder::default();
+        let mut with_block = Vec::new();
+        while let Some(waiting) = self.waiting.pop_front() {
+            let (answer, outcome) = match self.fold.judge(&mut builder, &waiting.ballot, self.changeable) {
+                Verdict::NoRoom => {
+                    self.waiting.push_front(waiting);
+                    break;
+                }
+                Verdict::InLog(ballot, place) => (Ok(Accepted { ballot, place }), Outcome::Repeated),
+                Verdict::Refused(refusal) => (Err(refusal.into()), Outcome::Refused),
+                verdict @ (Verdict::InBlock(..) | Verdict::RefusedByBlock(_)) => {
+                    with_block.push((waiting, verdict));
+                    continue;
+                }
+            };
+            step.actions.push(Action::Answer { reply: waiting.reply, answer, outcome });
+        }
+        (builder, with_block)
     }
 }
+
+/// What is stored at the place of a refused block mostly arrives in this very moment with what is read along. To ask for
+/// it takes so long that the box that was first would be first again.
+fn wait_for_place<R>(block: InFlightBlock<R>, step: &mut Step<R>) -> State<R> {
+    let read_at = step.now.monotonic + READ_PLACE_AFTER;
+    step.actions.push(Action::WakeAt(read_at));
+    State::Conflicted(block, read_at)
+}
+
+/// Looks for a block where it must be if it is stored.
+fn search<R>(block: InFlightBlock<R>, step: &mut Step<R>) -> State<R> {
+    ask(&block, Some(Question::Place), step);
+    State::InDoubt(block, Search::begin())
+}
+
+fn ask<R>(block: &InFlightBlock<R>, question: Option<Question>, step: &mut Step<R>) {
+    match question {
+        Some(Question::Place) => {
+            step.actions.push(Action::ReadPlace { block: block.number, sequence: block.sequence() });
+        }
+        Some(Question::End) => step.actions.push(Action::AskEnd { block: block.number }),
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

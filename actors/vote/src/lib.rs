@@ -10,15 +10,20 @@
 //!
 //! Promise: a ballot sent again gets the answer of the first time.
 
-mod ballot_box;
+mod actor;
+pub mod ballot_box;
+pub mod event;
+mod in_flight;
 mod open_box;
+mod outcomes;
 mod pace;
 mod page;
-mod queue;
+pub mod queue;
 mod receipts;
 pub mod rules;
+mod search;
 pub mod store;
-mod under_way;
+mod waiting;
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -31,14 +36,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use web::{Check, Edge};
 
-pub use ballot_box::{BallotBox, Observed};
+pub use actor::Observed;
+pub use ballot_box::BallotBox;
 pub use open_box::OpenBox;
 pub use pace::{CROWD, CROWD_EVERY};
 pub use page::operations;
-pub use queue::{Accepted, NotAccepted};
+pub use waiting::{Accepted, NotAccepted, Outcome, Waiting};
 
 use crate::receipts::Closed;
-use crate::store::Log;
 
 /// How many ballots may wait in one box, unless a setting says otherwise.
 pub const WAITING_MAX: usize = 50_000;
@@ -159,8 +164,7 @@ impl Vote {
             return;
         }
         info!(round.id = %round.id, "opening the box");
-        let log = Log::of(self.given.bus.clone(), round.id.clone());
-        let opened = BallotBox::open(log, round, &self.given, arbiter);
+        let opened = OpenBox::open(round, &self.given, arbiter);
         self.boxes.write().expect("no reader or writer panics").insert(round.id.clone(), opened);
     }
 

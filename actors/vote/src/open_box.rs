@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use actix::Addr;
-use subjects::Voter;
+use actix::{Addr, ArbiterHandle};
+use nats::Clock;
+use subjects::{Round, Voter};
+use tokio::sync::oneshot;
 
-use crate::ballot_box::{BallotBox, FindBallot, Look, Observe, Observed};
-use crate::queue::{Accepted, NotAccepted, Outcome, Queue, count};
+use crate::Given;
+use crate::actor::{BoxActor, FindBallot, Look, Observe, Observed, Reply};
+use crate::outcomes::count;
+use crate::queue::{Queue, TurnedAway};
 use crate::rules::{Ballot, Standing};
 use crate::store::Log;
+use crate::waiting::{Accepted, NotAccepted, Outcome, Waiting};
 
 /// The way into an open box. Cheap to clone: every ballot takes one.
 #[derive(Clone)]
@@ -16,13 +21,18 @@ pub struct OpenBox(Arc<Way>);
 
 struct Way {
     log: Log,
-    queue: Queue,
-    address: Addr<BallotBox>,
+    clock: Clock,
+    queue: Queue<Reply>,
+    address: Addr<BoxActor>,
 }
 
 impl OpenBox {
-    pub(crate) fn new(log: Log, queue: Queue, address: Addr<BallotBox>) -> Self {
-        Self(Arc::new(Way { log, queue, address }))
+    /// Opens the box of a round, on `arbiter`.
+    pub(crate) fn open(round: &Round, given: &Given, arbiter: &ArbiterHandle) -> Self {
+        let log = Log::of(given.bus.clone(), round.id.clone());
+        let queue = Queue::new(given.waiting_max);
+        let address = BoxActor::start_for(round, log.clone(), queue.clone(), given, arbiter);
+        Self(Arc::new(Way { log, clock: given.clock.clone(), queue, address }))
     }
 
     /// Casts a ballot. The answer comes when its block is in the log.
@@ -30,15 +40,24 @@ impl OpenBox {
     /// # Errors
     /// [`NotAccepted`].
     pub async fn cast(&self, ballot: Ballot) -> Result<Accepted, NotAccepted> {
-        if !self.0.log.is_there() {
+        let Way { log, clock, queue, address } = &*self.0;
+        if !log.is_there() {
             count(Outcome::LogAway);
             return Err(NotAccepted::LogAway);
         }
-        let call = || {
-            // A box that does not take it any more has closed its queue, or will when it has stopped.
-            let _ = self.0.address.try_send(Look);
-        };
-        self.0.queue.cast(ballot, call).await
+        let (reply, answer) = oneshot::channel();
+        match queue.push(Waiting::new(ballot, clock.monotonic(), reply)) {
+            Ok(true) => {
+                // A box that does not take it any more has closed its queue, or will when it has stopped.
+                let _ = address.try_send(Look);
+            }
+            Ok(false) => {}
+            Err(TurnedAway { why, outcome, .. }) => {
+                count(outcome);
+                return Err(why);
+            }
+        }
+        answer.await.unwrap_or(Err(NotAccepted::Unconfirmed))
     }
 
     /// The ballot that counts for a voter.

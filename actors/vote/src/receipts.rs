@@ -8,7 +8,8 @@ use subjects::{BallotId, Place, Round, RoundId, TallyCounted, VoteMessage, Voter
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::store::{Log, Logged};
+use crate::event::Logged;
+use crate::store::Log;
 use crate::{OpenBox, Vote};
 
 /// Of how many closed rounds this process remembers which ballots were replaced.

@@ -1,16 +1,10 @@
 //! The log of one round, as its box writes and reads it.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use nats::{BELIEVED_AFTER, Bus, Expect, Follower, SayError, StartAt, TraceContext, Unavailable};
-use subjects::{
-    BallotId, BallotsCast, Heard, MessageId, Place, RoundId, Stream, Unreadable, VoteMessage, Voter,
-};
+use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext, Unavailable};
+use subjects::{BallotId, BallotsCast, Heard, MessageId, Place, RoundId, Stream, VoteMessage, Voter};
 use tracing::{debug, warn};
 
-/// The pauses between two looks for a block whose acknowledgement never came, doubled from the first to the last.
-const LOOK_PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(500)];
+use crate::event::{Appended, Logged, PlaceRead, Read};
 
 /// The log of one round.
 #[derive(Clone, Debug)]
@@ -18,42 +12,6 @@ pub struct Log {
     bus: Bus,
     round: RoundId,
     stream: String,
-}
-
-/// What became of a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Appended {
-    /// It is in the log, at the sequence after the expected one.
-    Stored,
-    /// Something else lies where it should have gone, or a first copy of itself: what is read there will tell.
-    Conflict,
-    /// It was not in the log when last looked for, though it may still be on its way there. Whatever is appended
-    /// next expects the same sequence, so at most one of the two is ever stored.
-    NotStored,
-    /// The log does not hold what was folded: it was put back to an older state.
-    LogIsShorter,
-    /// It is not in the log and cannot be now.
-    Refused(SayError),
-}
-
-/// Messages of the log, in order.
-#[derive(Debug)]
-pub struct Read {
-    /// The messages; one that nobody can read is here too, so that its place is passed.
-    pub messages: Vec<Logged>,
-    /// Whether nothing lay behind them.
-    pub at_end: bool,
-}
-
-/// A message of the log.
-#[derive(Debug)]
-pub struct Logged {
-    /// Where it lies.
-    pub sequence: u64,
-    /// Its name, if it has one.
-    pub id: Option<String>,
-    /// What it says.
-    pub message: Result<VoteMessage, Unreadable>,
 }
 
 impl Log {
@@ -73,50 +31,38 @@ impl Log {
         self.bus.is_connected()
     }
 
-    /// Appends a block directly behind `expected`, under a name that no other has. Takes as long as it must to know
-    /// what became of it.
-    pub async fn append(self, id: &MessageId, block: Arc<BallotsCast>, expected: u64) -> Appended {
+    /// Appends a block directly behind `expected`, under an id that no other message has.
+    pub async fn append(&self, id: &MessageId, block: &BallotsCast, expected: u64) -> Appended {
         let trace = TraceContext::start();
         let trace_id = trace.trace_id();
         debug!(trace.id = trace_id, round.id = %self.round, ballots = block.ballots.len(), "appending a block");
-        let said = self.bus.say(&*block, id, Expect::LastOfStream(expected), trace).await;
+        let said = self.bus.say(block, id, Expect::LastOfStream(expected), trace).await;
         debug!(trace.id = trace_id, round.id = %self.round, ?said, "appended a block");
         match said {
-            Ok(sequence) if sequence == expected + 1 => Appended::Stored,
-            Ok(_) | Err(SayError::Unanswered) => self.look_for(id, expected + 1).await,
-            // In a sealed log what lies there is the seal, or something before it.
-            Err(SayError::Conflict | SayError::Sealed) => Appended::Conflict,
-            Err(refused) => Appended::Refused(refused),
+            Ok(sequence) => Appended::Stored(sequence),
+            Err(SayError::Conflict) => Appended::Conflict,
+            Err(SayError::Sealed) => Appended::Sealed,
+            Err(SayError::Unanswered) => Appended::Unanswered,
+            Err(SayError::Away) => Appended::Away,
+            Err(refused @ SayError::Refused(_)) => Appended::Refused(refused.to_string()),
         }
     }
 
-    /// Looks where a block must lie if it lies anywhere.
-    pub async fn look_for(&self, id: &MessageId, sequence: u64) -> Appended {
-        let mut pause = LOOK_PAUSES[0];
-        loop {
-            match self.bus.message_at(&self.stream, sequence).await {
-                Ok(None) => return self.not_there(sequence).await,
-                Ok(Some(letter)) if letter.id.as_deref() == Some(id.as_str()) => return Appended::Stored,
-                Ok(Some(_)) => return Appended::Conflict,
-                Err(doubt) => warn!(round.id = %self.round, %doubt, "cannot tell yet what became of a block"),
+    /// The message at `sequence`, as far as a box must know it.
+    pub async fn read_place(&self, sequence: u64) -> PlaceRead {
+        match self.bus.message_at(&self.stream, sequence).await {
+            Ok(None) => PlaceRead::Nothing,
+            Ok(Some(letter)) => PlaceRead::Message(letter.id),
+            Err(unavailable) => {
+                warn!(round.id = %self.round, %unavailable, "nobody can tell yet what became of a block");
+                PlaceRead::Unavailable
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK_PAUSES[1]);
         }
     }
 
-    /// Nothing lies where the block should: it is not stored, or the log has lost what lay before it.
-    async fn not_there(&self, sequence: u64) -> Appended {
-        // In a cluster the place may be held by a message that is still under way.
-        tokio::time::sleep(LOOK_PAUSES[0]).await;
-        let begin = Instant::now();
-        while matches!(self.bus.last_sequence(&self.stream).await, Ok(last) if last + 1 < sequence) {
-            if begin.elapsed() > BELIEVED_AFTER {
-                return Appended::LogIsShorter;
-            }
-            tokio::time::sleep(LOOK_PAUSES[1]).await;
-        }
-        Appended::NotStored
+    /// The last sequence; `None` when the server does not answer.
+    pub async fn end(&self) -> Option<u64> {
+        self.bus.last_sequence(&self.stream).await.ok()
     }
 
     /// Whose ballot lies at `place`, and its name; `None` when none lies there.

@@ -3,7 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput};
 use subjects::ballot::BLOCK_MAX;
 use subjects::{BallotId, VoteMessage};
-use vote::rules::{Ballot, Draft, Fold};
+use vote::rules::{Ballot, BlockBuilder, Fold};
 
 /// How many voters are in the box before.
 const BEFORE: usize = 100 * BLOCK_MAX;
@@ -20,7 +20,8 @@ fn filled() -> Fold {
 /// Ballots of these voters, who choose what the voter behind them has chosen.
 fn ballots(first: usize) -> Vec<Ballot> {
     let ballot = |number| Ballot {
-        id: Some(BallotId::random()),
+        id: BallotId::random(),
+        has_given_id: true,
         voter: crate::voter(number),
         choice: crate::choice(number + 1),
     };
@@ -33,11 +34,11 @@ fn judge_those_from(first: usize, name: &str, criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(BLOCK_MAX as u64));
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
-            let mut draft = Draft::default();
+            let mut builder = BlockBuilder::default();
             for ballot in &ballots {
-                fold.judge(&mut draft, ballot, true);
+                fold.judge(&mut builder, ballot, true);
             }
-            draft
+            builder
         });
     });
 }

@@ -151,7 +151,8 @@ async fn check(vote: &Vote, request: &HttpRequest, sent: &Sent) -> Result<Judgea
     };
     let voter = identity.voter(&key);
     edge.limits.take(Limited::VotesByVoter, voter.as_bytes())?;
-    Ok(Judgeable { round, ballot: Ballot { id, voter, choice }, to, minted })
+    let (has_given_id, id) = (id.is_some(), id.unwrap_or_else(BallotId::random));
+    Ok(Judgeable { round, ballot: Ballot { id, has_given_id, voter, choice }, to, minted })
 }
 
 fn in_order(vote: &Vote, sent: &Sent) -> Result<InOrder, Problem> {

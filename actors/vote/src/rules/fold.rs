@@ -1,52 +1,11 @@
 //! The fold of a round's log: who has voted and how. And the judgement of what comes next.
 
 use foldhash::HashMap;
-use subjects::ballot::BLOCK_MAX;
-use subjects::{BallotId, BallotsCast, CastBallot, Choice, Place, Replaced, VoteMessage, Voter};
+use subjects::{BallotId, BallotsCast, Choice, Place, Replaced, VoteMessage, Voter};
 
 use super::Refusal;
-
-/// A block may weigh this much as JSON, well below the 1 MiB that a NATS server takes by default.
-const BLOCK_BYTES_MAX: usize = 512 * 1024;
-/// What a ballot weighs beside its choices: ids, voter, names of fields.
-pub const BALLOT_BYTES: usize = 200;
-
-/// A ballot as it reaches the box: valid, but not yet judged against what is in the box.
-#[derive(Clone, Debug)]
-pub struct Ballot {
-    /// The name its voter gave it. `None` when they gave none, as a plain form does.
-    pub id: Option<BallotId>,
-    /// Whose it is.
-    pub voter: Voter,
-    /// What was chosen.
-    pub choice: Choice,
-}
-
-/// The ballot that counts for a voter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Its name.
-    pub ballot: BallotId,
-    /// Where it lies.
-    pub place: Place,
-    /// What was chosen.
-    pub choice: Choice,
-}
-
-/// What becomes of a ballot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is in the log already: a retry gets the answer of the first time.
-    InLog(BallotId, Place),
-    /// It is in the block at this index, and accepted when the block is.
-    InBlock(BallotId, u32),
-    /// It cannot be accepted.
-    Refused(Refusal),
-    /// It cannot be accepted once the block is, because of another ballot there.
-    RefusedByBlock(Refusal),
-    /// The block has no room for it; it belongs into the next.
-    NoRoom,
-}
+use super::block_builder::BlockBuilder;
+use super::judgement::{Ballot, Standing, Verdict};
 
 /// Everything a box knows: the fold of the log up to `sequence`.
 ///
@@ -59,15 +18,6 @@ pub struct Fold {
     standing: HashMap<Voter, Known>,
     /// Ballots that were replaced, so that a late retry of one is known for what it is.
     replaced: HashMap<(Voter, BallotId), Known>,
-}
-
-/// A block that is being put together on top of a fold.
-#[derive(Debug, Default)]
-pub struct Draft {
-    ballots: Vec<CastBallot>,
-    bytes: usize,
-    standing: HashMap<Voter, u32>,
-    by_id: HashMap<(Voter, BallotId), u32>,
 }
 
 /// A ballot in the fold. There is one for each voter, so its place is taken apart: together it would have four bytes of
@@ -155,15 +105,15 @@ impl Fold {
 
     /// Judges a ballot against the fold and the block that is being put together, and puts it into the block
     /// when it is new or a change that the round allows.
-    pub fn judge(&self, draft: &mut Draft, ballot: &Ballot, changeable: bool) -> Verdict {
+    pub fn judge(&self, builder: &mut BlockBuilder, ballot: &Ballot, changeable: bool) -> Verdict {
         // Before the seal: whoever asks again for a ballot that lies in the log is told so.
-        if let Some(verdict) = self.repeated(draft, ballot) {
+        if let Some(verdict) = self.repeated(builder, ballot) {
             return verdict;
         }
         if self.sealed {
             return Verdict::Refused(Refusal::Closed);
         }
-        let in_block = draft.standing.get(&ballot.voter).map(|index| &draft.ballots[*index as usize]);
+        let in_block = builder.newest_of(ballot.voter).map(|(_, before)| before);
         let replaces = match (in_block, self.standing.get(&ballot.voter)) {
             (Some(_), _) if !changeable => return Verdict::RefusedByBlock(Refusal::AlreadyVoted),
             (None, Some(_)) if !changeable => return Verdict::Refused(Refusal::AlreadyVoted),
@@ -173,66 +123,42 @@ impl Fold {
             }
             (None, None) => None,
         };
-        draft.add(ballot, replaces)
+        builder.add(ballot, replaces)
     }
 
-    /// Whether this is a ballot that is there already, sent again: by its id, or, when it has none, by having the
-    /// choice of the voter's newest.
-    fn repeated(&self, draft: &Draft, ballot: &Ballot) -> Option<Verdict> {
-        let Some(id) = ballot.id else {
-            return self.same_choice_again(draft, ballot);
-        };
-        if let Some(index) = draft.by_id.get(&(ballot.voter, id)) {
-            let same = draft.ballots[*index as usize].choice == ballot.choice;
+    /// Whether this is a ballot that is there already, sent again: by its id, or, when its voter gave none, by having
+    /// the choice of the voter's newest.
+    fn repeated(&self, builder: &BlockBuilder, ballot: &Ballot) -> Option<Verdict> {
+        let by_id = self.same_id_again(builder, ballot);
+        if by_id.is_some() || ballot.has_given_id {
+            return by_id;
+        }
+        self.same_choice_again(builder, ballot)
+    }
+
+    fn same_id_again(&self, builder: &BlockBuilder, ballot: &Ballot) -> Option<Verdict> {
+        let (id, voter) = (ballot.id, ballot.voter);
+        if let Some((index, before)) = builder.of_id(voter, id) {
+            let same = before.choice == ballot.choice;
             return Some(if same {
-                Verdict::InBlock(id, *index)
+                Verdict::InBlock(id, index)
             } else {
                 Verdict::RefusedByBlock(Refusal::BallotIdReused)
             });
         }
-        let standing = self.standing.get(&ballot.voter).filter(|known| known.ballot == id);
-        let known = standing.or_else(|| self.replaced.get(&(ballot.voter, id)))?;
+        let standing = self.standing.get(&voter).filter(|known| known.ballot == id);
+        let known = standing.or_else(|| self.replaced.get(&(voter, id)))?;
         let same = *self.choices.of(known.choice) == ballot.choice;
         Some(if same { Verdict::InLog(id, known.place()) } else { Verdict::Refused(Refusal::BallotIdReused) })
     }
 
-    fn same_choice_again(&self, draft: &Draft, ballot: &Ballot) -> Option<Verdict> {
-        if let Some(index) = draft.standing.get(&ballot.voter) {
-            let before = &draft.ballots[*index as usize];
-            return (before.choice == ballot.choice).then_some(Verdict::InBlock(before.ballot, *index));
+    fn same_choice_again(&self, builder: &BlockBuilder, ballot: &Ballot) -> Option<Verdict> {
+        if let Some((index, before)) = builder.newest_of(ballot.voter) {
+            return (before.choice == ballot.choice).then_some(Verdict::InBlock(before.ballot, index));
         }
         let known = self.standing.get(&ballot.voter)?;
         let same = *self.choices.of(known.choice) == ballot.choice;
         same.then_some(Verdict::InLog(known.ballot, known.place()))
-    }
-}
-
-impl Draft {
-    /// Whether nothing is in the block yet.
-    pub fn is_empty(&self) -> bool {
-        self.ballots.is_empty()
-    }
-
-    /// The ballots of the block, in the order they were judged.
-    pub fn into_ballots(self) -> Vec<CastBallot> {
-        self.ballots
-    }
-
-    fn add(&mut self, ballot: &Ballot, replaces: Option<Replaced>) -> Verdict {
-        let weight = BALLOT_BYTES
-            + weight_of(&ballot.choice)
-            + replaces.as_ref().map_or(0, |it| weight_of(&it.choice));
-        if self.ballots.len() == BLOCK_MAX || (!self.is_empty() && self.bytes + weight > BLOCK_BYTES_MAX) {
-            return Verdict::NoRoom;
-        }
-        let index = u32::try_from(self.ballots.len()).expect("a block holds at most BLOCK_MAX ballots");
-        let id = ballot.id.unwrap_or_else(BallotId::random);
-        self.bytes += weight;
-        self.standing.insert(ballot.voter, index);
-        self.by_id.insert((ballot.voter, id), index);
-        let choice = ballot.choice.clone();
-        self.ballots.push(CastBallot { ballot: id, voter: ballot.voter, choice, replaces });
-        Verdict::InBlock(id, index)
     }
 }
 
@@ -250,10 +176,6 @@ impl Choices {
     fn of(&self, number: u32) -> &Choice {
         &self.by_number[number as usize]
     }
-}
-
-fn weight_of(choice: &Choice) -> usize {
-    choice.0.iter().map(|option| option.as_str().len() + "\"\",".len()).sum()
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! What makes a ballot a ballot. Pure: facts in, decision out.
 
 mod admission;
+mod block_builder;
 mod fold;
+mod judgement;
 
 pub use admission::{NotAdmitted, Shown, admits};
-pub use fold::{BALLOT_BYTES, Ballot, Draft, Fold, Standing, Verdict};
+pub use block_builder::{BALLOT_BYTES, BlockBuilder};
+pub use fold::Fold;
+pub use judgement::{Ballot, Standing, Verdict};
 
 use subjects::{Choice, Method, OptionId, Round, RoundState, Timestamp};
 

@@ -1,20 +1,22 @@
 //! Ballots judged one by one, and blocks folded: as given, when, then.
 
 use super::*;
-use subjects::{OptionId, RoundId, RoundSealed, Timestamp};
+use subjects::{BallotId, OptionId, RoundId, RoundSealed, Timestamp};
 
 fn ballot(id: Option<BallotId>, voter: u8, choice: &str) -> Ballot {
     let choice = Choice([OptionId::parse(choice).unwrap()].into());
-    Ballot { id, voter: Voter::from_bytes([voter; 16]), choice }
+    let has_given_id = id.is_some();
+    let id = id.unwrap_or_else(BallotId::random);
+    Ballot { id, has_given_id, voter: Voter::from_bytes([voter; 16]), choice }
 }
 
 /// Judges ballots together and appends the block, as a box does.
 fn append(fold: &mut Fold, ballots: &[Ballot], changeable: bool) -> Vec<Verdict> {
-    let mut draft = Draft::default();
-    let verdicts = ballots.iter().map(|ballot| fold.judge(&mut draft, ballot, changeable)).collect();
-    if !draft.is_empty() {
+    let mut builder = BlockBuilder::default();
+    let verdicts = ballots.iter().map(|ballot| fold.judge(&mut builder, ballot, changeable)).collect();
+    if !builder.is_empty() {
         let round = RoundId::parse("demo").unwrap();
-        let block = BallotsCast { at: now(), round, ballots: draft.into_ballots() };
+        let block = BallotsCast { at: now(), round, ballots: builder.into_ballots() };
         fold.take(fold.sequence() + 1, &VoteMessage::Cast(block));
     }
     verdicts
@@ -36,9 +38,9 @@ fn a_new_voter_is_accepted_and_a_change_names_what_it_replaces() {
     assert_eq!(verdicts[0], Verdict::InBlock(first, 0));
     assert!(matches!(verdicts[1], Verdict::InBlock(_, 1)));
 
-    let mut draft = Draft::default();
-    fold.judge(&mut draft, &ballot(Some(second), 1, "dogs"), true);
-    let replaces = draft.into_ballots()[0].replaces.clone().unwrap();
+    let mut builder = BlockBuilder::default();
+    fold.judge(&mut builder, &ballot(Some(second), 1, "dogs"), true);
+    let replaces = builder.into_ballots()[0].replaces.clone().unwrap();
     assert_eq!((replaces.ballot, replaces.choice.to_string()), (first, "cats".to_owned()));
 }
 
@@ -132,20 +134,34 @@ fn a_message_that_is_in_the_fold_changes_nothing() {
 #[test]
 fn a_block_has_room_for_a_thousand_ballots_and_for_half_a_mebibyte() {
     let fold = Fold::default();
-    let mut draft = Draft::default();
+    let mut builder = BlockBuilder::default();
     let voter = |number: u32| Voter::from_bytes(u128::from(number).to_be_bytes());
     let long = Choice(vec![OptionId::parse(&"x".repeat(64)).unwrap(); 100].into());
     let mut room = 0;
-    let ballot = |number, choice: &Choice| Ballot { id: None, voter: voter(number), choice: choice.clone() };
-    while fold.judge(&mut draft, &ballot(room, &long), true) != Verdict::NoRoom {
+    let ballot = |number, choice: &Choice| {
+        let id = BallotId::random();
+        Ballot { id, has_given_id: false, voter: voter(number), choice: choice.clone() }
+    };
+    while fold.judge(&mut builder, &ballot(room, &long), true) != Verdict::NoRoom {
         room += 1;
     }
     assert_eq!(room, 75);
 
-    let mut draft = Draft::default();
+    let mut builder = BlockBuilder::default();
     let short = Choice([OptionId::parse("cats").unwrap()].into());
     let verdicts: Vec<_> =
-        (0..1_001).map(|number| fold.judge(&mut draft, &ballot(number, &short), true)).collect();
+        (0..1_001).map(|number| fold.judge(&mut builder, &ballot(number, &short), true)).collect();
     assert!(matches!(verdicts[999], Verdict::InBlock(_, 999)));
     assert_eq!(verdicts[1_000], Verdict::NoRoom);
+}
+
+#[test]
+fn a_form_judged_again_is_known_when_its_first_copy_was_stored() {
+    let mut fold = Fold::default();
+    let form = ballot(None, 1, "cats");
+    append(&mut fold, std::slice::from_ref(&form), true);
+    append(&mut fold, &[ballot(None, 1, "dogs")], true);
+    let again = append(&mut fold, std::slice::from_ref(&form), true);
+    assert_eq!(again, [Verdict::InLog(form.id, Place { sequence: 1, index: 0 })]);
+    assert_eq!(choice_of(&fold, 1).as_deref(), Some("dogs"), "it does not change the later ballot back");
 }
