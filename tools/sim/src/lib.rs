@@ -1,0 +1,26 @@
+//! The simulation: whole elections of the shipped state machines over an in-memory log, decided by one seed.
+//!
+//! - [`Plan`] what an election is like, and what goes wrong in it
+//! - [`run`] the election of a plan
+//! - [`find`] the shortest election that still goes wrong
+//!
+//! The same seed gives the same trace, byte for byte. Nothing here waits, sleeps, or reads a clock.
+
+mod agenda;
+mod books;
+mod calls;
+mod election;
+mod faults;
+mod plan;
+mod process;
+mod random;
+mod readers;
+mod server;
+mod shortest;
+mod trace;
+mod vote;
+mod voters;
+
+pub use election::{Outcome, run};
+pub use plan::{Fault, Noise, Plan};
+pub use shortest::{Failure, find};

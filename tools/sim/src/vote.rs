@@ -1,0 +1,305 @@
+//! A vote process: the shipped ballot box and queue, with a shell that is the simulator's.
+
+use std::time::Duration;
+
+use nats::ordered_reader::{Event as ReaderEvent, StartAt};
+use subjects::{MessageId, Unreadable, VoteMessage};
+use vote::ballot_box::WAKE_EVERY;
+use vote::event::{Action, Appended, Event, Logged, PlaceRead, Read};
+use vote::queue::{Queue, TurnedAway};
+use vote::rules::Refusal as BallotRefusal;
+use vote::{Accepted, BallotBox, NotAccepted, Waiting};
+
+use crate::agenda::Moment;
+use crate::election::{Election, Happening};
+use crate::process::Kind;
+use crate::readers::Along;
+use crate::server::{Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject};
+
+/// What a voter's answer is sent with: the number of the request.
+type Reply = usize;
+
+/// A vote process.
+#[derive(Debug)]
+pub(crate) struct VoteProcess {
+    pub ballot_box: BallotBox<Reply>,
+    queue: Queue<Reply>,
+    pub reader: Along,
+    /// Whether it knows that it has read to the end of the log.
+    is_told: bool,
+    /// Whether the seal is in the log and the box has nothing left to do.
+    pub is_stopped: bool,
+    /// Whether the log went back to an older state since it was started.
+    pub is_behind_a_rollback: bool,
+    /// When it last had to turn voters away.
+    trouble_at: Option<Moment>,
+    /// When it last appended a block.
+    appended_at: Option<Moment>,
+}
+
+impl Election {
+    pub fn start_vote(&mut self, number: usize) {
+        let life = self.processes[number].life;
+        let name = MessageId::named(format!("box-{number}-{life}"));
+        let vote = VoteProcess {
+            ballot_box: BallotBox::new(self.round.clone(), self.plan.changeable, name),
+            queue: Queue::new(self.plan.waiting_max),
+            reader: Along::new(StreamName::Votes, StartAt::Sequence(1)),
+            is_told: false,
+            is_stopped: false,
+            is_behind_a_rollback: false,
+            trouble_at: None,
+            appended_at: None,
+        };
+        self.processes[number].kind = Kind::Vote(Box::new(vote));
+        let owner = Owner { process: number, life, part: Part::BoxReader };
+        self.reader_happens(owner, ReaderEvent::Wake);
+        self.after(micros(WAKE_EVERY), Happening::Interval(number, life));
+    }
+
+    /// The vote process of this number, if it is up.
+    pub fn vote(&mut self, number: usize) -> Option<&mut VoteProcess> {
+        match &mut self.processes[number].kind {
+            Kind::Vote(vote) => Some(vote),
+            _ => None,
+        }
+    }
+
+    pub fn interval(&mut self, number: usize, life: u32) {
+        let process = &self.processes[number];
+        if process.life != life || matches!(process.kind, Kind::Down) {
+            return;
+        }
+        if let Some(resumes_at) = self.paused_until(number) {
+            return self.agenda.plan(resumes_at, Happening::Interval(number, life));
+        }
+        self.box_happens(number, Event::Wake);
+        let since = self.now.saturating_sub(micros(vote::ballot_box::ANSWER_WITHIN) + 1);
+        self.check_answered(number, since);
+        if self.vote(number).is_some_and(|vote| !vote.is_stopped) {
+            self.after(micros(WAKE_EVERY), Happening::Interval(number, life));
+        }
+    }
+
+    /// A ballot reaches a vote process.
+    pub fn cast(&mut self, number: usize, request: usize) {
+        let since = self.clocks(number).monotonic;
+        let (is_connected, life) = (self.processes[number].is_connected, self.processes[number].life);
+        let now = self.now;
+        let ballot = self.voters.requests[request].ballot.clone();
+        self.voters.requests[request].is_at(life, self.now);
+        let Some(vote) = self.vote(number) else { return };
+        if !is_connected {
+            vote.trouble_at = Some(now);
+            return self.answer(number, request, Err(NotAccepted::LogAway));
+        }
+        match vote.queue.push(Waiting::new(ballot, since, request)) {
+            Ok(true) => self.box_happens(number, Event::BallotsWait),
+            Ok(false) => {}
+            Err(TurnedAway { reply, why, .. }) => self.answer(number, reply, Err(why)),
+        }
+    }
+
+    /// Hands an event to the box, with all ballots that wait, and carries out what it decides.
+    pub fn box_happens(&mut self, number: usize, event: Event) {
+        let now = self.clocks(number);
+        let mut event = Some(event);
+        while let Some(happened) = event.take() {
+            let Some(vote) = self.vote(number) else { return };
+            let mut actions = Vec::new();
+            vote.ballot_box.hand_in(vote.queue.take());
+            vote.ballot_box.on(happened, now, &mut actions);
+            vote.queue.note_held(vote.ballot_box.waiting());
+            for action in actions {
+                self.box_acts(number, action);
+            }
+            if let Some(vote) = self.vote(number)
+                && vote.ballot_box.is_idle()
+                && !vote.queue.rest()
+            {
+                event = Some(Event::BallotsWait);
+            }
+        }
+    }
+
+    fn box_acts(&mut self, number: usize, action: Action<Reply>) {
+        let life = self.processes[number].life;
+        let owner = |block| Owner { process: number, life, part: Part::Box(block) };
+        match action {
+            Action::Answer { reply, answer, .. } => self.answer(number, reply, answer),
+            Action::Append { block, id, ballots, expected } => {
+                self.say(format_args!(
+                    "box {number} appends {} of {} ballots behind {expected}",
+                    id.as_str(),
+                    ballots.ballots.len()
+                ));
+                let publish = Publish {
+                    stream: StreamName::Votes,
+                    subject: Subject::Cast,
+                    id: id.as_str().to_owned(),
+                    content: Content::Block(ballots),
+                    expect: Expect::LastOfStream(expected),
+                };
+                let now = self.now;
+                if let Some(vote) = self.vote(number) {
+                    vote.appended_at = Some(now);
+                }
+                self.call(owner(block), Call::Publish(publish));
+            }
+            Action::ReadPlace { block, sequence } => {
+                self.call(owner(block), Call::MessageAt(StreamName::Votes, sequence));
+            }
+            Action::AskEnd { block } => self.call(owner(block), Call::LastSequence(StreamName::Votes)),
+            Action::WakeAt(moment) => {
+                let moment = self.moment_of(number, moment);
+                self.agenda.plan(moment, Happening::Wake(owner(0)));
+            }
+            Action::Report(report) => self.say(format_args!("box {number} reports {report:?}")),
+            Action::Stop => self.stop_box(number),
+            Action::Fail => {
+                self.say(format_args!("box {number} fails: the log has lost messages"));
+                if !self.vote(number).is_some_and(|vote| vote.is_behind_a_rollback) {
+                    self.violate(format_args!("box {number} fails, though the log has lost nothing"));
+                }
+                let pause = self.restart_pause();
+                self.die(number, pause);
+            }
+        }
+    }
+
+    fn stop_box(&mut self, number: usize) {
+        self.say(format_args!("box {number} has read the seal"));
+        let Some(vote) = self.vote(number) else { return };
+        vote.is_stopped = true;
+        vote.ballot_box.hand_in(vote.queue.close());
+        self.box_happens(number, Event::BallotsWait);
+    }
+
+    /// The answer to a call of a box.
+    pub fn box_is_answered(&mut self, number: usize, block: u64, call: &Call, answer: Answer) {
+        let is_cluster = self.plan.is_cluster;
+        let event = match (call, answer) {
+            (Call::Publish(_), answer) => {
+                let outcome = match answer {
+                    Answer::Published(sequence) => Appended::Stored(sequence),
+                    Answer::Refused(Refusal::Conflict) => Appended::Conflict,
+                    Answer::Refused(Refusal::Sealed) => Appended::Sealed,
+                    // Of its own disk: those of the others may have taken it.
+                    Answer::Refused(Refusal::Full) if is_cluster => Appended::Unanswered,
+                    Answer::Refused(Refusal::Full) => Appended::Refused("the disk is full".to_owned()),
+                    Answer::Away => Appended::Away,
+                    _ => Appended::Unanswered,
+                };
+                let now = self.now;
+                if matches!(outcome, Appended::Away | Appended::Refused(_))
+                    && let Some(vote) = self.vote(number)
+                {
+                    vote.trouble_at = Some(now);
+                }
+                self.say(format_args!("box {number} hears of block {block}: {outcome:?}"));
+                Event::Appended { block, outcome }
+            }
+            (Call::LastSequence(_), Answer::Sequence(end)) => Event::EndTold { block, end: Some(end) },
+            (Call::LastSequence(_), _) => Event::EndTold { block, end: None },
+            (_, Answer::Message(None)) => Event::PlaceRead { block, found: PlaceRead::Nothing },
+            (_, Answer::Message(Some(stored))) => {
+                Event::PlaceRead { block, found: PlaceRead::Message(Some(stored.id)) }
+            }
+            _ => Event::PlaceRead { block, found: PlaceRead::Unavailable },
+        };
+        self.box_happens(number, event);
+    }
+
+    /// Messages of the log that were read along reach the box.
+    pub fn box_reads(&mut self, number: usize, messages: Vec<Stored>, at_end: bool) {
+        let Some(vote) = self.vote(number) else { return };
+        let folded = vote.ballot_box.sequence();
+        let messages: Vec<Logged> =
+            messages.into_iter().filter(|stored| stored.sequence > folded).map(logged).collect();
+        if messages.is_empty() && vote.is_told {
+            return;
+        }
+        vote.is_told |= at_end;
+        self.box_happens(number, Event::LogRead(Read { messages, at_end }));
+    }
+
+    /// A box answers a voter: what it says must be true.
+    fn answer(&mut self, number: usize, request: usize, answer: Result<Accepted, NotAccepted>) {
+        self.say(format_args!("box {number} answers request {request}: {answer:?}"));
+        let checked = self.check_answer(number, request, answer);
+        if let Err(violation) = checked {
+            self.violate(format_args!("request {request}: {violation}"));
+        }
+        self.give_answer(request, answer);
+    }
+
+    fn check_answer(
+        &mut self,
+        number: usize,
+        request: usize,
+        answer: Result<Accepted, NotAccepted>,
+    ) -> Result<(), String> {
+        let asked = &self.voters.requests[request];
+        if asked.is_answered() {
+            return Err("it is answered twice".to_owned());
+        }
+        let (ballot, arrived_at) = (asked.ballot.clone(), asked.arrived_at.unwrap_or(0));
+        let key = (ballot.voter, ballot.id);
+        let waited = self.now - arrived_at;
+        let Some(vote) = self.vote(number) else { return Ok(()) };
+        // What it knows is of a log that is no more.
+        if vote.is_behind_a_rollback {
+            return Ok(());
+        }
+        let (trouble_at, appended_at) = (vote.trouble_at, vote.appended_at);
+        let is_full = vote.queue.len() + vote.ballot_box.waiting() >= self.plan.waiting_max;
+        match answer {
+            Ok(accepted) => {
+                if accepted.ballot != ballot.id {
+                    if ballot.has_given_id {
+                        return Err(format!("it has the id {}, not {}", ballot.id, accepted.ballot));
+                    }
+                    self.books.deny(key)?;
+                }
+                self.books.promise((ballot.voter, accepted.ballot), accepted.place, &ballot.choice)
+            }
+            Err(NotAccepted::Unconfirmed) => match appended_at {
+                Some(appended_at) if appended_at >= arrived_at => Ok(()),
+                _ => Err("it is not confirmed, though nothing was appended".to_owned()),
+            },
+            Err(NotAccepted::Refused(BallotRefusal::BallotIdReused)) => match self.books.ballot(&key) {
+                Some((_, choice)) if *choice != ballot.choice => Ok(()),
+                there => Err(format!("its id was not used for another choice: {there:?}")),
+            },
+            Err(not_accepted) => {
+                self.books.deny(key)?;
+                let is_true = match not_accepted {
+                    NotAccepted::Refused(BallotRefusal::AlreadyVoted) => {
+                        !self.plan.changeable && self.books.newest(&ballot.voter).is_some()
+                    }
+                    NotAccepted::Refused(BallotRefusal::Closed) => self.books.sealed_at().is_some(),
+                    NotAccepted::LogAway => {
+                        waited > micros(vote::ballot_box::ANSWER_WITHIN)
+                            || trouble_at.is_some_and(|at| at >= arrived_at)
+                    }
+                    NotAccepted::Full => is_full,
+                    _ => false,
+                };
+                if is_true { Ok(()) } else { Err(format!("it is not true that {not_accepted}")) }
+            }
+        }
+    }
+}
+
+fn logged(stored: Stored) -> Logged {
+    let message = match stored.content {
+        Content::Block(block) => Ok(VoteMessage::Cast((*block).clone())),
+        Content::Seal(seal) => Ok(VoteMessage::Sealed(seal)),
+        _ => Err(Unreadable::because("garbage")),
+    };
+    Logged { sequence: stored.sequence, id: Some(stored.id), message }
+}
+
+pub(crate) fn micros(duration: Duration) -> Moment {
+    u64::try_from(duration.as_micros()).unwrap_or(Moment::MAX / 2)
+}
