@@ -2,10 +2,10 @@
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use nats::{Bus, Clock, Latest};
+use nats::{Bus, Clock, Monotonic, Projection};
 use recount::{Recount, Recounting};
 use round::NotChanged;
 use round::rules::Refusal;
@@ -47,16 +47,20 @@ struct Comparison {
 /// Runs a command to its end.
 pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let connected = || connect(settings);
-    match command {
-        Command::Recount(args) => io.block_on(async { recount(settings, &connected().await?, &args).await }),
-        Command::Close { round } => io.block_on(async { close(&connected().await?, &round).await }),
-        Command::Admin { email } => io.block_on(admin(settings, email)),
-    }
+    let clock = Clock::system();
+    io.block_on(async {
+        match command {
+            Command::Recount(args) => {
+                recount(settings, &connect(settings, &clock).await?, &args, &clock).await
+            }
+            Command::Close { round } => close(&connect(settings, &clock).await?, &round, &clock).await,
+            Command::Admin { email } => admin(settings, email, &clock).await,
+        }
+    })
 }
 
-async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
-    let bus = Bus::connect(&bus_settings(settings, NAME)).await?;
+async fn connect(settings: &Settings, clock: &Clock) -> anyhow::Result<Bus> {
+    let bus = Bus::connect(&bus_settings(settings, NAME, clock)).await?;
     let answered = tokio::time::timeout(BUS_WITHIN, async {
         while bus.last_sequence(&Stream::rounds().name).await.is_err() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -70,8 +74,8 @@ async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
     Ok(bus)
 }
 
-async fn close(bus: &Bus, round: &RoundId) -> anyhow::Result<ExitCode> {
-    let told = match round::close(bus, &Clock::system(), round).await {
+async fn close(bus: &Bus, round: &RoundId, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let told = match round::close(bus, clock, round).await {
         Ok(()) => "is closed. Its result is final as soon as every ballot before the seal is counted.",
         Err(NotChanged::Refused(Refusal::Closed)) => "was closed before.",
         Err(fault) => return Err(fault.into()),
@@ -82,21 +86,25 @@ async fn close(bus: &Bus, round: &RoundId) -> anyhow::Result<ExitCode> {
 
 /// Whoever is signed in with the old password is signed out when a `login` process says so, at the latest when NATS and
 /// one of them are back: so NATS need not be there.
-async fn admin(settings: &Settings, email: Option<Email>) -> anyhow::Result<ExitCode> {
-    let bus = Bus::connect(&bus_settings(settings, NAME)).await?;
+async fn admin(settings: &Settings, email: Option<Email>, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let bus = Bus::connect(&bus_settings(settings, NAME, clock)).await?;
     let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
-    let (pool, clock) = (postgres_pool(settings)?, Clock::system());
-    let reset = login::reset_admin(pool, &bus, &clock, email.clone()).await;
+    let reset = login::reset_admin(postgres_pool(settings)?, &bus, clock, email.clone()).await;
     let password = reset.context("failed to make an admin")?;
     tell_password(&email, &password);
     Ok(ExitCode::SUCCESS)
 }
 
-async fn recount(settings: &Settings, bus: &Bus, args: &RecountArgs) -> anyhow::Result<ExitCode> {
+async fn recount(
+    settings: &Settings,
+    bus: &Bus,
+    args: &RecountArgs,
+    clock: &Clock,
+) -> anyhow::Result<ExitCode> {
     let store = Store::new(postgres_pool(settings)?);
     let mut comparisons = Vec::new();
     for changed in rounds(bus, args.round.as_ref()).await? {
-        let mut comparison = compare(bus, &store, &changed).await?;
+        let mut comparison = compare(bus, &store, &changed, clock).await?;
         if args.repair && comparison.log != comparison.scoreboard {
             let in_place = Scoreboard { stored_at: comparison.stored_at, ..comparison.log.clone() };
             store.replace(&comparison.round, &in_place).await?;
@@ -118,7 +126,8 @@ async fn recount(settings: &Settings, bus: &Bus, args: &RecountArgs) -> anyhow::
 
 /// The rounds that have a log.
 async fn rounds(bus: &Bus, only: Option<&RoundId>) -> anyhow::Result<Vec<RoundChanged>> {
-    let rounds: Latest<RoundChanged> = Latest::follow(bus, &Stream::rounds(), CancellationToken::new());
+    let rounds: Projection<RoundId, RoundChanged> =
+        Projection::follow(bus, &Stream::rounds(), CancellationToken::new());
     rounds.caught_up().await;
     let mut rounds: Vec<RoundChanged> = rounds.all().iter().map(|newest| newest.message.clone()).collect();
     rounds.retain(|changed| {
@@ -132,15 +141,20 @@ async fn rounds(bus: &Bus, only: Option<&RoundId>) -> anyhow::Result<Vec<RoundCh
 }
 
 /// Recounts to the end of the log, and reads the scoreboard there: or, as votes go on, a little further.
-async fn compare(bus: &Bus, store: &Store, changed: &RoundChanged) -> anyhow::Result<Comparison> {
-    let begin = Instant::now();
+async fn compare(
+    bus: &Bus,
+    store: &Store,
+    changed: &RoundChanged,
+    clock: &Clock,
+) -> anyhow::Result<Comparison> {
+    let begin = clock.monotonic();
     let round = changed.round.id.clone();
     let end = bus.last_sequence(&Stream::votes(&round).name).await?;
     let mut recounting = Recounting::begin(bus.clone(), &round);
-    let mut progress = Progress::new(&round, end);
+    let mut progress = Progress::new(&round, end, clock);
     recounting.count_to(end, |recount| progress.show(recount)).await;
-    let took = begin.elapsed();
-    let scoreboard = counted_to(store, &round, end).await?;
+    let took = clock.monotonic().since(begin);
+    let scoreboard = counted_to(store, &round, end, clock).await?;
     // A scoreboard may know of more than the log holds: an older copy of the log was restored.
     let end = bus.last_sequence(&Stream::votes(&round).name).await?;
     recounting.count_to(scoreboard.sequence.min(end), |recount| progress.show(recount)).await;
@@ -160,11 +174,11 @@ async fn compare(bus: &Bus, store: &Store, changed: &RoundChanged) -> anyhow::Re
 }
 
 /// The scoreboard once it has come to `end`, or as far as it has come when the tally does not move.
-async fn counted_to(store: &Store, round: &RoundId, end: u64) -> anyhow::Result<Scoreboard> {
-    let begin = Instant::now();
+async fn counted_to(store: &Store, round: &RoundId, end: u64, clock: &Clock) -> anyhow::Result<Scoreboard> {
+    let begin = clock.monotonic();
     loop {
         let scoreboard = store.read(round).await?;
-        if scoreboard.sequence >= end || begin.elapsed() > TALLY_WITHIN {
+        if scoreboard.sequence >= end || clock.monotonic().since(begin) > TALLY_WITHIN {
             return Ok(scoreboard);
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -265,18 +279,20 @@ impl Comparison {
 struct Progress {
     round: RoundId,
     end: u64,
-    shown_at: Option<Instant>,
+    clock: Clock,
+    shown_at: Option<Monotonic>,
 }
 
 impl Progress {
-    fn new(round: &RoundId, end: u64) -> Self {
-        Self { round: round.clone(), end, shown_at: None }
+    fn new(round: &RoundId, end: u64, clock: &Clock) -> Self {
+        Self { round: round.clone(), end, clock: clock.clone(), shown_at: None }
     }
 
     fn show(&mut self, recount: &Recount) {
-        let is_due = self.shown_at.is_none_or(|moment| moment.elapsed() > PROGRESS_EVERY);
+        let now = self.clock.monotonic();
+        let is_due = self.shown_at.is_none_or(|moment| now.since(moment) > PROGRESS_EVERY);
         if is_due && stderr().is_terminal() {
-            self.shown_at = Some(Instant::now());
+            self.shown_at = Some(now);
             let percent = recount.sequence * 100 / self.end.max(recount.sequence).max(1);
             eprint!("\r{}: {percent} %, {} ballots", self.round, recount.accepted);
         }

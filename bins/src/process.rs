@@ -49,21 +49,17 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     })?;
     // NATS, Postgres and all waiting live on a runtime of their own, which no arbiter can starve.
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("io").build()?;
-    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name())))?;
+    let clock = Clock::system();
+    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name(), &clock)))?;
     io.spawn(telemetry::upkeep(metrics.clone()));
     io.spawn(introduce(bus.clone(), process));
 
-    let given = Given {
-        bus,
-        clock: Clock::system(),
-        closing: CancellationToken::new(),
-        stop: CancellationToken::new(),
-    };
+    let given = Given { bus, clock, closing: CancellationToken::new(), stop: CancellationToken::new() };
     let told_to_stop = io.spawn(told_to_stop());
     actix::System::new().block_on(async {
         let actors = actors::start(process, settings, &given, &io)?;
         let metrics = Metrics::new(move || metrics.render());
-        let server = serve(listener, &actors, &metrics, &document(process))?;
+        let server = serve(listener, &actors, &metrics, &document(process), &given.clock)?;
         io.spawn(greet(process, actors.health.clone(), address.to_string()));
         told_to_stop.await.context("failed to wait for signals")??;
         stop(&given, &server).await;
@@ -74,9 +70,14 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// How a process connects to NATS under this name.
-pub(crate) fn bus_settings(settings: &Settings, name: &str) -> BusSettings {
+pub(crate) fn bus_settings(settings: &Settings, name: &str, clock: &Clock) -> BusSettings {
     let servers = &settings.servers;
-    BusSettings { url: servers.nats_url.clone(), name: name.to_owned(), replicas: servers.nats_replicas }
+    BusSettings {
+        url: servers.nats_url.clone(),
+        name: name.to_owned(),
+        replicas: servers.nats_replicas,
+        clock: clock.clone(),
+    }
 }
 
 /// Connections to Postgres on the current runtime, made when they are needed.
@@ -93,12 +94,15 @@ fn serve(
     actors: &Actors,
     metrics: &Metrics,
     document: &Arc<Document>,
+    clock: &Clock,
 ) -> anyhow::Result<ServerHandle> {
     let (actors, metrics, document) = (actors.clone(), metrics.clone(), Arc::clone(document));
+    let clock = clock.clone();
     let server = HttpServer::new(move || {
+        let clock = clock.clone();
         App::new()
             .wrap(from_fn(web::guard))
-            .wrap(from_fn(web::route_metrics))
+            .wrap(from_fn(move |request, next| web::route_metrics(clock.clone(), request, next)))
             .configure(|config| actors.health.routes(&metrics, config))
             .configure(|config| actors.routes(config))
             .configure(|config| document.routes(actors.callers.as_ref(), config))

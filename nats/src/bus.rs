@@ -1,23 +1,19 @@
-//! The connection: say a message, look one up, know whether anybody listens.
+//! The connection: whether the server is there, and the runtime that carries all traffic.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_nats::jetstream::context::{GetStreamErrorKind, PublishError, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream};
-use async_nats::jetstream::{self, ErrorCode};
+use async_nats::jetstream;
 use async_nats::service::ServiceExt;
 use async_nats::{Event, ServerAddr};
-use metrics::{counter, histogram};
-use subjects::{MessageId, Said};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
-use crate::{Letter, TraceContext, trace};
+use crate::clock::Clock;
+use crate::unavailable::Unavailable;
 
 /// How long an acknowledgement or an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -37,6 +33,8 @@ pub struct BusSettings {
     pub name: String,
     /// How many servers keep a copy of each stream: 1 on a single server, 3 in a cluster.
     pub replicas: usize,
+    /// The present moment.
+    pub clock: Clock,
 }
 
 /// A connection to NATS JetStream. Cheap to clone; reconnects by itself.
@@ -45,55 +43,11 @@ pub struct Bus {
     client: async_nats::Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) replicas: usize,
+    pub(crate) clock: Clock,
     runtime: Handle,
     tasks: TaskTracker,
     connected: watch::Receiver<bool>,
     pub(crate) declared: watch::Sender<bool>,
-}
-
-/// What the log must look like for a message to be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// Anything.
-    Nothing,
-    /// This is the stream's last sequence.
-    LastOfStream(u64),
-    /// This is the last sequence of the message's own subject; 0 when it has none.
-    LastOfSubject(u64),
-}
-
-/// Why a message was not said.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SayError {
-    /// Nobody was there to receive it: it is not stored. Try again later.
-    #[error("the bus is away")]
-    Away,
-    /// The expectation did not hold: it is not stored. Read on and decide again.
-    #[error("somebody else wrote first")]
-    Conflict,
-    /// The stream takes no more messages, and never will: it is not stored.
-    #[error("the stream is sealed")]
-    Sealed,
-    /// No answer came: it may be stored or not. Look it up by its id.
-    #[error("no acknowledgement came")]
-    Unanswered,
-    /// The server refused it: it is not stored.
-    #[error("the server refused it: {0}")]
-    Refused(String),
-}
-
-/// A question to the server that got no usable answer. It can be asked again.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to {doing}: {cause}")]
-pub struct Unavailable {
-    doing: String,
-    cause: String,
-}
-
-impl Unavailable {
-    pub(crate) fn new(doing: impl Into<String>, cause: impl std::fmt::Display) -> Self {
-        Self { doing: doing.into(), cause: cause.to_string() }
-    }
 }
 
 /// A process's entry in the service registry (`nats micro ls`); gone when dropped.
@@ -134,9 +88,10 @@ impl Bus {
             .await
             .map_err(|cause| Unavailable::new(doing(), cause))?;
         let jetstream = jetstream::ContextBuilder::new().timeout(ANSWER_WITHIN).build(client.clone());
-        let (replicas, runtime, tasks) = (settings.replicas, Handle::current(), TaskTracker::new());
+        let (replicas, clock) = (settings.replicas, settings.clock.clone());
+        let (runtime, tasks) = (Handle::current(), TaskTracker::new());
         let (declared, _) = watch::channel(false);
-        Ok(Self { client, jetstream, replicas, runtime, tasks, connected, declared })
+        Ok(Self { client, jetstream, replicas, clock, runtime, tasks, connected, declared })
     }
 
     /// Whether the server is there right now, as far as this process knows.
@@ -166,159 +121,6 @@ impl Bus {
     pub async fn finished(&self) {
         self.tasks.close();
         self.tasks.wait().await;
-    }
-
-    /// Says `message` and waits until it is stored. Returns its sequence.
-    ///
-    /// Saying the same `id` again within the stream's duplicate window stores nothing new.
-    ///
-    /// # Errors
-    /// [`SayError`]; only after [`SayError::Unanswered`] may the message be stored all the same.
-    pub async fn say<M: Said>(
-        &self,
-        message: &M,
-        id: &MessageId,
-        expect: Expect,
-        trace: TraceContext,
-    ) -> Result<u64, SayError> {
-        let started = Instant::now();
-        let outcome = self.publish(message, id, expect, trace).await;
-        histogram!("urna_nats_publish_seconds", "message" => M::KIND).record(started.elapsed());
-        let told = match &outcome {
-            Ok(_) => "stored",
-            Err(SayError::Away) => "away",
-            Err(SayError::Conflict) => "conflict",
-            Err(SayError::Sealed) => "sealed",
-            Err(SayError::Unanswered) => "unanswered",
-            Err(SayError::Refused(_)) => "refused",
-        };
-        counter!("urna_nats_published_total", "message" => M::KIND, "outcome" => told).increment(1);
-        outcome
-    }
-
-    async fn publish<M: Said>(
-        &self,
-        message: &M,
-        id: &MessageId,
-        expect: Expect,
-        trace: TraceContext,
-    ) -> Result<u64, SayError> {
-        // While the connection is down the client would keep the message and send it later, long after
-        // whoever said it was told that it is not stored.
-        if !self.is_connected() {
-            return Err(SayError::Away);
-        }
-        let payload = serde_json::to_vec(message).map_err(|fault| SayError::Refused(fault.to_string()))?;
-        let mut publish = PublishMessage::build()
-            .payload(payload.into())
-            .message_id(id.as_str())
-            .header(trace::HEADER, trace.to_string().as_str());
-        match expect {
-            Expect::Nothing => {}
-            Expect::LastOfStream(sequence) => publish = publish.expected_last_sequence(sequence),
-            Expect::LastOfSubject(sequence) => publish = publish.expected_last_subject_sequence(sequence),
-        }
-        let mut connected = self.connected.clone();
-        let stored = async {
-            let acknowledgement = self.jetstream.send_publish(message.subject(), publish).await?;
-            acknowledgement.await
-        };
-        tokio::select! {
-            stored = stored => match stored {
-                Ok(acknowledgement) => Ok(acknowledgement.sequence),
-                Err(fault) => Err(say_error(&fault, self.replicas)),
-            },
-            // An answer that was on its way is lost with the connection: no use waiting for it.
-            _ = connected.wait_for(|up| !*up) => Err(SayError::Unanswered),
-        }
-    }
-
-    /// The message at `sequence` of `stream`, from the stream's leader; `None` when there is none.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer.
-    pub async fn message_at(&self, stream: &str, sequence: u64) -> Result<Option<Letter>, Unavailable> {
-        let doing = || format!("read message {sequence} of {stream}");
-        let handle = self.handle(stream, doing).await?;
-        match handle.get_raw_message(sequence).await {
-            Ok(message) => Ok(Some(Letter::from_stored(message))),
-            Err(fault) if fault.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(fault) => Err(Unavailable::new(doing(), fault)),
-        }
-    }
-
-    /// The newest message of one subject of `stream`; `None` when it has none.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer.
-    pub async fn newest_of(&self, stream: &str, subject: &str) -> Result<Option<Letter>, Unavailable> {
-        let doing = || format!("read the newest {subject} of {stream}");
-        let handle = self.handle(stream, doing).await?;
-        match handle.get_last_raw_message_by_subject(subject).await {
-            Ok(message) => Ok(Some(Letter::from_stored(message))),
-            Err(fault) if fault.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(fault) => Err(Unavailable::new(doing(), fault)),
-        }
-    }
-
-    /// Overwrites and deletes the newest message of one subject of `stream`, if there is one.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer.
-    pub async fn destroy_newest(&self, stream: &str, subject: &str) -> Result<(), Unavailable> {
-        let Some(letter) = self.newest_of(stream, subject).await? else {
-            return Ok(());
-        };
-        let doing = || format!("destroy the newest {subject} of {stream}");
-        let handle = self.handle(stream, doing).await?;
-        // Unless told otherwise, the server overwrites what it deletes.
-        let deleted = handle.delete_message(letter.sequence).await;
-        deleted.map(|_| ()).map_err(|cause| Unavailable::new(doing(), cause))
-    }
-
-    /// Whether the server refuses every further message of `stream`; `None` when there is no such stream.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer.
-    pub async fn is_sealed(&self, stream: &str) -> Result<Option<bool>, Unavailable> {
-        match self.jetstream.get_stream(stream).await {
-            Ok(told) => Ok(Some(told.cached_info().config.sealed)),
-            Err(cause) if is_missing(&cause.kind()) => Ok(None),
-            Err(cause) => Err(Unavailable::new(format!("ask about {stream}"), cause)),
-        }
-    }
-
-    /// Makes the server refuse every further message of `stream`. Nobody can undo it.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer or turns it down.
-    pub async fn seal(&self, stream: &str) -> Result<(), Unavailable> {
-        let doing = || format!("seal {stream}");
-        let config = Config { sealed: true, ..self.info(stream, doing).await?.config };
-        let sealed = self.jetstream.update_stream(config).await;
-        sealed.map(|_| ()).map_err(|cause| Unavailable::new(doing(), cause))
-    }
-
-    /// The last sequence of `stream`; 0 when it is empty.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer or there is no such stream.
-    pub async fn last_sequence(&self, stream: &str) -> Result<u64, Unavailable> {
-        Ok(self.info(stream, || format!("ask for the end of {stream}")).await?.state.last_sequence)
-    }
-
-    /// A stream, to ask things of. Nothing is asked of the server yet.
-    pub(crate) async fn handle(
-        &self,
-        stream: &str,
-        doing: impl Fn() -> String,
-    ) -> Result<Stream<()>, Unavailable> {
-        self.jetstream.get_stream_no_info(stream).await.map_err(|cause| Unavailable::new(doing(), cause))
-    }
-
-    async fn info(&self, stream: &str, doing: impl Fn() -> String) -> Result<Info, Unavailable> {
-        let told = self.jetstream.get_stream(stream).await;
-        told.map(|told| told.cached_info().clone()).map_err(|cause| Unavailable::new(doing(), cause))
     }
 
     /// Enters this process in the service registry, as `nats micro ls` shows it.
@@ -356,29 +158,5 @@ fn note(event: &Event, tell: &watch::Sender<bool>) {
         Event::ServerError(fault) => error!(%fault, "NATS refused something"),
         Event::ClientError(fault) => debug!(%fault, "NATS connection"),
         other => info!(event = %other, "NATS connection"),
-    }
-}
-
-fn is_missing(kind: &GetStreamErrorKind) -> bool {
-    matches!(kind, GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND)
-}
-
-fn say_error(fault: &PublishError, replicas: usize) -> SayError {
-    use std::error::Error as _;
-    let answer = fault.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
-    match (fault.kind(), answer.map(jetstream::Error::error_code)) {
-        // Of its own disk: those of the others may have taken it.
-        (_, Some(ErrorCode::STREAM_STORE_FAILED | ErrorCode::INSUFFICIENT_RESOURCES)) if replicas > 1 => {
-            SayError::Unanswered
-        }
-        (PublishErrorKind::WrongLastSequence, _) => SayError::Conflict,
-        // A cluster says so in words of its own while another message is under way.
-        (_, Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)) => SayError::Conflict,
-        (_, Some(ErrorCode::STREAM_SEALED)) => SayError::Sealed,
-        // No responder: during an election, or before the stream is there. Nobody received it.
-        (PublishErrorKind::StreamNotFound | PublishErrorKind::MaxAckPending, _) => SayError::Away,
-        (PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe, _) => SayError::Unanswered,
-        (_, Some(_)) | (PublishErrorKind::MaxPayloadExceeded, _) => SayError::Refused(fault.to_string()),
-        _ => SayError::Unanswered,
     }
 }

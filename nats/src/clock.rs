@@ -25,7 +25,7 @@ pub struct Now {
 
 /// Tells the present moment. Cheap to clone; a test hands in its own.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 
 /// Where the monotonic clock begins. All clocks of a process share it, so that their moments can be compared.
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -66,22 +66,27 @@ impl Clock {
     /// A clock whose wall clock shows what `now` returns. Its monotonic clock is the machine's.
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         LazyLock::force(&ORIGIN);
-        Self(Arc::new(now))
+        Self::from_moments(move || Now { wall: now(), monotonic: Monotonic(ORIGIN.elapsed()) })
+    }
+
+    /// Clocks that both show what `moment` returns.
+    pub fn from_moments(moment: impl Fn() -> Now + Send + Sync + 'static) -> Self {
+        Self(Arc::new(moment))
     }
 
     /// The present moment of the wall clock, to the millisecond.
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        self.moment().wall
     }
 
     /// The present moment of the monotonic clock.
     pub fn monotonic(&self) -> Monotonic {
-        Monotonic(ORIGIN.elapsed())
+        self.moment().monotonic
     }
 
     /// The present moment of both clocks.
     pub fn moment(&self) -> Now {
-        Now { wall: self.now(), monotonic: self.monotonic() }
+        (self.0)()
     }
 }
 

@@ -9,7 +9,8 @@ use async_nats::jetstream::stream::{Config, ConsumerErrorKind, DiscardPolicy, Re
 use subjects::{Bucket, Durable, Retention, Stream};
 use tracing::warn;
 
-use crate::{Bus, Unavailable};
+use crate::bus::Bus;
+use crate::unavailable::Unavailable;
 
 /// How long a delivered message may stay unacknowledged before it is delivered again.
 const ACK_WAIT: Duration = Duration::from_secs(20);
@@ -111,7 +112,7 @@ impl Bus {
             ack_policy,
             deliver_policy,
             ack_wait: ACK_WAIT,
-            // A message that was tried often enough must be buried by us, not forgotten by the server.
+            // A message that was tried often enough must be dead-lettered by us, not forgotten by the server.
             max_deliver: -1,
             max_ack_pending: UNACKNOWLEDGED_MAX,
             ..Default::default()

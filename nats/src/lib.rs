@@ -3,29 +3,44 @@
 //! - [`Bus`] connects, declares streams, says messages (with `Nats-Msg-Id` and `traceparent`), looks things up
 //! - [`intake`] feeds an actor from a durable consumer; the actor's reply is the acknowledgement
 //! - [`Follower`] reads a stream in order, without a place of its own on the server
-//! - [`LastRead`] by which a stream is known that was put back to an older state
-//! - [`Latest`] the newest message of every subject, in memory, kept current
-//! - [`Object`]s are too large for a message, and lie in buckets
+//! - [`Projection`] the newest message of everything a stream tells of, in memory, kept current
+//! - [`Object`]s are too large for a message, and are kept in buckets
 //! - [`Clock`] the only source of the present moment, by both clocks
+//!
+//! What decides is a state machine without I/O: [`ordered_reader`] for followers and projections, [`intake::ordered`] and
+//! [`intake::unordered`] for intakes. The rest carries out what they decide.
 //!
 //! Everything here runs on the runtime that called [`Bus::connect`]; no arbiter can starve it.
 
+mod backoff;
 mod bus;
 mod clock;
 mod declare;
-mod follow;
+mod delivered;
+mod follower;
 pub mod intake;
-mod latest;
+mod interrupted;
+mod lookup;
 mod objects;
-mod past;
-mod reader;
+pub mod ordered_reader;
+mod projection;
+mod publish;
+mod pull;
+mod rollback;
+mod stored;
 mod trace;
+mod unavailable;
 
-pub use bus::{Bus, BusSettings, Expect, SayError, Service, Unavailable};
+pub use bus::{Bus, BusSettings, Service};
 pub use clock::{Clock, Monotonic, Now};
-pub use follow::{Follower, StartAt};
-pub use latest::{Latest, Newest, Renewed};
+pub use delivered::Delivered;
+pub use follower::{Batch, Follower};
+pub use interrupted::Interrupted;
 pub use objects::Object;
-pub use past::{BELIEVED_AFTER, LastRead};
-pub use reader::{Batch, Letter, RUN_MAX};
+pub use ordered_reader::StartAt;
+pub use projection::{Newest, Projection, Renewed};
+pub use publish::{Expect, SayError};
+pub use rollback::{AtPlace, BELIEVED_AFTER, LastRead, RolledBack};
+pub use stored::StoredMessage;
 pub use trace::TraceContext;
+pub use unavailable::Unavailable;

@@ -9,7 +9,8 @@ use futures_util::TryStreamExt;
 use subjects::{Bucket, Timestamp};
 use tokio::io::AsyncReadExt;
 
-use crate::{Bus, Unavailable};
+use crate::bus::Bus;
+use crate::unavailable::Unavailable;
 
 /// How long one object may take on its way. The client of the object store waits for ever.
 const OBJECT_WITHIN: Duration = Duration::from_secs(5);
@@ -32,10 +33,9 @@ impl Bus {
     /// [`Unavailable`] when the server does not answer or turns the declaration down.
     pub async fn declare_bucket(&self, bucket: &Bucket) -> Result<(), Unavailable> {
         let name = bucket.name;
-        // What every client of the object store expects of a bucket.
         let config = Config {
             name: bucket.stream(),
-            subjects: vec![format!("$O.{name}.C.>"), format!("$O.{name}.M.>")],
+            subjects: bucket.subjects().into(),
             storage: StorageType::File,
             num_replicas: self.replicas,
             discard: DiscardPolicy::New,

@@ -146,9 +146,9 @@ impl Recounting {
     /// Counts on to `sequence`, which the log must hold, and tells how far it has come after each batch.
     pub async fn count_to(&mut self, sequence: u64, mut progress: impl FnMut(&Recount)) {
         while self.recount.sequence < sequence {
-            for letter in self.follower.next_until(sequence).await {
-                self.recount.take(letter.sequence, &letter.subject, &letter.payload);
-                self.stored_at = letter.stored_at;
+            for message in self.follower.next_until(sequence).await {
+                self.recount.take(message.sequence, &message.subject, &message.payload);
+                self.stored_at = message.stored_at;
             }
             progress(&self.recount);
         }

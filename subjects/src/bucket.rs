@@ -20,8 +20,15 @@ impl Bucket {
         [Self::pictures()]
     }
 
-    /// The stream it lies in.
+    /// The stream that stores it.
     pub fn stream(&self) -> String {
         format!("OBJ_{}", self.name)
+    }
+
+    /// The subjects that every client of the object store expects of it: those of the chunks, and of what is known of
+    /// each object.
+    pub fn subjects(&self) -> [String; 2] {
+        let name = self.name;
+        [format!("$O.{name}.C.>"), format!("$O.{name}.M.>")]
     }
 }

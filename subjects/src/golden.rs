@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use crate::{
-    BallotsCast, Heard, LoginMessage, MessageBuried, RoundChanged, RoundSealed, Said, SessionMessage,
-    TallyCounted, VoteMessage, VoterKeyMade,
+    BallotsCast, Heard, Keyed, LoginMessage, MessageBuried, RoundChanged, RoundId, RoundSealed, Said,
+    SessionMessage, TallyCounted, VoteMessage, VoterKeyMade,
 };
 use serde::Serialize;
 
@@ -47,6 +47,20 @@ fn a_log_holds_blocks_and_a_seal() {
     };
     assert_eq!(RoundSealed::subject(&seal), "vote.demo.sealed");
     same_json(&seal, golden);
+}
+
+#[test]
+fn a_subject_names_the_round_that_its_message_is_about() {
+    let board = RoundId::parse("board").unwrap();
+    assert_eq!(RoundChanged::key_of(&RoundChanged::subject_of(&board)), Ok(board.clone()));
+    assert_eq!(VoterKeyMade::key_of(&VoterKeyMade::subject_of(&board)), Ok(board.clone()));
+    assert_eq!(TallyCounted::key_of(&TallyCounted::subject_of(&board)), Ok(board));
+    for wrong in ["", "round", "round.", "round.No", "round.board.x", "key.board", "tally.board"] {
+        assert!(RoundChanged::key_of(wrong).is_err(), "{wrong}");
+    }
+    for wrong in ["tally.board", "tally..counted", "tally.counted", "tally.board.counted.x", "round.board"] {
+        assert!(TallyCounted::key_of(wrong).is_err(), "{wrong}");
+    }
 }
 
 fn says(message: &impl Said, subject: &str, golden: &str) {

@@ -38,7 +38,7 @@ pub use login::{
     LoginChanged, LoginMessage, LoginProved, LoginRefused, LoginRegistered, LoginSecured, Origin, Person,
     Role,
 };
-pub use message::{Heard, Said, Unreadable};
+pub use message::{Heard, Keyed, Said, Unreadable};
 pub use picture::PictureId;
 pub use round::{
     Change, Method, Order, Policy, ResultsShown, Round, RoundChanged, RoundOption, RoundState, VoterKeyMade,

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::RoundId;
+
 /// A message that can be said: it knows its subject.
 pub trait Said: Serialize {
     /// What metrics call it.
@@ -22,6 +24,18 @@ pub trait Heard: Sized {
     fn hear(subject: &str, payload: &[u8]) -> Result<Self, Unreadable>;
 }
 
+/// A message of which only the newest about something counts: its subject names what it is about.
+pub trait Keyed {
+    /// What it is about.
+    type Key;
+
+    /// Reads from its subject what a message is about.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is the subject of no such message.
+    fn key_of(subject: &str) -> Result<Self::Key, Unreadable>;
+}
+
 /// Why a message cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -32,6 +46,13 @@ impl Unreadable {
     pub fn because(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
+}
+
+/// Reads the round that a subject names between `before` and `behind`.
+pub(crate) fn round_of(subject: &str, before: &str, behind: &str) -> Result<RoundId, Unreadable> {
+    let round = subject.strip_prefix(before).and_then(|round| round.strip_suffix(behind));
+    let round = round.and_then(|round| RoundId::parse(round).ok());
+    round.ok_or_else(|| Unreadable::because(format!("no subject of the form {before}<round>{behind}")))
 }
 
 /// Reads `payload` as JSON of `M`. The reason never quotes the payload: it may hold a choice.

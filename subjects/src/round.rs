@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Heard, Said, Unreadable, from_json};
+use crate::message::{Heard, Keyed, Said, Unreadable, from_json, round_of};
 use crate::{EmailRule, OptionId, PictureId, Role, RoundId, Timestamp, UserId, VoterKey};
 
 /// `round.<round>`: the whole round as it now is, and what changed.
@@ -229,6 +229,14 @@ impl RoundChanged {
     }
 }
 
+impl Keyed for RoundChanged {
+    type Key = RoundId;
+
+    fn key_of(subject: &str) -> Result<RoundId, Unreadable> {
+        round_of(subject, "round.", "")
+    }
+}
+
 impl Heard for RoundChanged {
     fn hear(_subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
         from_json(payload)
@@ -258,6 +266,14 @@ impl VoterKeyMade {
     /// The subject of one round's key.
     pub fn subject_of(round: &RoundId) -> String {
         format!("key.{round}")
+    }
+}
+
+impl Keyed for VoterKeyMade {
+    type Key = RoundId;
+
+    fn key_of(subject: &str) -> Result<RoundId, Unreadable> {
+        round_of(subject, "key.", "")
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Heard, Said, Unreadable, from_json};
+use crate::message::{Heard, Keyed, Said, Unreadable, from_json, round_of};
 use crate::{OptionId, RoundId, Timestamp};
 
 /// `tally.<round>.counted`: the counts after everything up to `sequence`. Absolute, so the newest is enough.
@@ -69,6 +69,14 @@ impl TallyCounted {
     /// The subject of one round's counts.
     pub fn subject_of(round: &RoundId) -> String {
         format!("tally.{round}.counted")
+    }
+}
+
+impl Keyed for TallyCounted {
+    type Key = RoundId;
+
+    fn key_of(subject: &str) -> Result<RoundId, Unreadable> {
+        round_of(subject, "tally.", ".counted")
     }
 }
 

@@ -1,12 +1,12 @@
 //! Passwords hashed and compared, on threads of their own and only so many at a time.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
 
 use actix::{Actor, Addr, Handler, Message, SyncArbiter, SyncContext};
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher, Version};
 use metrics::histogram;
+use nats::Clock;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -62,9 +62,10 @@ pub enum Compared {
 
 impl Hashing {
     /// Starts the threads, within an actix system.
-    pub fn start() -> Self {
+    pub fn start(clock: Clock) -> Self {
         let nobodys = hash(&SecretString::from("a password that is nobody's"));
-        let threads = SyncArbiter::start(threads(), Hasher::default);
+        let threads =
+            SyncArbiter::start(threads(), move || Hasher { clock: clock.clone(), memory: Vec::new() });
         Self { threads, places: Arc::new(Semaphore::new(WAITING_MAX)), nobodys }
     }
 
@@ -141,8 +142,9 @@ fn threads() -> usize {
 }
 
 /// One of the threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hasher {
+    clock: Clock,
     /// What the last comparison filled, kept while others wait. Memory that is taken anew for each is first brought in
     /// page by page, and every other thread of the process that wants memory meanwhile waits behind a thread that
     /// stands back.
@@ -186,7 +188,7 @@ impl Handler<HashPassword> for Hasher {
         HashPassword { password, place }: HashPassword,
         _: &mut SyncContext<Self>,
     ) -> Self::Result {
-        let hashed = timed(|| hash(&password));
+        let hashed = timed(&self.clock, || hash(&password));
         drop(place);
         actix::MessageResult(hashed)
     }
@@ -197,7 +199,8 @@ impl Handler<ComparePassword> for Hasher {
 
     fn handle(&mut self, work: ComparePassword, _: &mut SyncContext<Self>) -> Self::Result {
         let ComparePassword { password, hash, place } = work;
-        let compared = timed(|| compare(&password, &hash, &mut self.memory));
+        let memory = &mut self.memory;
+        let compared = timed(&self.clock, || compare(&password, &hash, memory));
         if place.semaphore().available_permits() + 1 == WAITING_MAX {
             self.memory = Vec::new();
         }
@@ -206,10 +209,10 @@ impl Handler<ComparePassword> for Hasher {
     }
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> T {
-    let started = Instant::now();
+fn timed<T>(clock: &Clock, work: impl FnOnce() -> T) -> T {
+    let started = clock.monotonic();
     let done = work();
-    histogram!("urna_login_hash_seconds").record(started.elapsed());
+    histogram!("urna_login_hash_seconds").record(clock.monotonic().since(started));
     done
 }
 
@@ -223,7 +226,7 @@ mod tests {
 
     #[actix::test]
     async fn a_password_is_compared_with_its_own_hash_and_no_other() {
-        let hashing = Hashing::start();
+        let hashing = Hashing::start(Clock::system());
         let odd = format!("пароль \0 🐪 {}", "x".repeat(1_000));
         let hash = hashing.hash(secret(&odd)).await.unwrap();
         assert!(!hash.expose_secret().contains("пароль") && !format!("{hash:?}").contains("argon2"));
@@ -238,7 +241,8 @@ mod tests {
 
     #[actix::test]
     async fn nobodys_password_is_never_the_one() {
-        let compared = Hashing::start().compare(secret("a password that is nobody's"), None).await;
+        let compared =
+            Hashing::start(Clock::system()).compare(secret("a password that is nobody's"), None).await;
         assert_eq!(compared, Ok(Compared::Different));
     }
 
@@ -254,7 +258,7 @@ mod tests {
 
     #[actix::test]
     async fn what_comes_when_every_place_is_taken_is_turned_away() {
-        let hashing = Hashing::start();
+        let hashing = Hashing::start(Clock::system());
         let places = Arc::clone(&hashing.places);
         let taken = places.try_acquire_many_owned(u32::try_from(WAITING_MAX).unwrap()).unwrap();
         assert_eq!(hashing.compare(secret("correct horse"), None).await, Err(NotHashed::Busy));

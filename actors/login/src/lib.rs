@@ -72,7 +72,8 @@ pub fn start(given: Given) -> Handle {
     let keep_telling = telling::keep_telling(Arc::clone(&store), bus.clone());
     let openings = Openings::follow(&bus, stop.clone());
     bus.spawn(async move { stop.run_until_cancelled(keep_telling).await });
-    Handle { bus, clock, edge, store, hashing: Hashing::start(), openings }
+    let hashing = Hashing::start(clock.clone());
+    Handle { bus, clock, edge, store, hashing, openings }
 }
 
 impl Handle {

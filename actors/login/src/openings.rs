@@ -73,8 +73,8 @@ async fn listen(mut follower: Follower, waiting: Waiting, tell: watch::Sender<bo
     loop {
         let batch = follower.next().await;
         tell.send_replace(true);
-        for letter in batch.letters {
-            match SessionMessage::hear(&letter.subject, &letter.payload) {
+        for message in batch.messages {
+            match SessionMessage::hear(&message.subject, &message.payload) {
                 Ok(SessionMessage::Opened(opened)) => {
                     let waiting =
                         waiting.lock().expect("nobody panics while waiting").remove(&opened.session);
@@ -85,7 +85,7 @@ async fn listen(mut follower: Follower, waiting: Waiting, tell: watch::Sender<bo
                 }
                 Ok(SessionMessage::Ended(_)) => {}
                 Err(why) => {
-                    error!(letter.subject, letter.sequence, %why, "passed over a message that cannot be read")
+                    error!(message.subject, message.sequence, %why, "passed over a message that cannot be read")
                 }
             }
         }

@@ -14,13 +14,13 @@ pub mod rules;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, WrapFuture,
 };
 use metrics::counter;
-use nats::{Bus, Clock, Latest, Renewed, TraceContext};
+use nats::{Bus, Clock, Monotonic, Projection, Renewed, TraceContext};
 use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted};
 use templates::Counting;
 use tokio::sync::watch;
@@ -72,14 +72,15 @@ pub struct Handle {
 /// The actor.
 pub struct Results {
     bus: Bus,
+    clock: Clock,
     event_every: Duration,
     sources: Option<Sources>,
     boards: HashMap<RoundId, Board>,
 }
 
 struct Sources {
-    rounds: Latest<RoundChanged>,
-    tallies: Latest<TallyCounted>,
+    rounds: Projection<RoundId, RoundChanged>,
+    tallies: Projection<RoundId, TallyCounted>,
 }
 
 /// What is known of one round, and who is told.
@@ -91,11 +92,11 @@ struct Board {
     /// A newer view waits for its moment.
     is_due: bool,
     /// When somebody last asked for it.
-    looked_at: Option<Instant>,
+    looked_at: Option<Monotonic>,
     counting: Counting,
     /// The end of the log when it was last asked for.
     end: u64,
-    behind_since: Option<Instant>,
+    behind_since: Option<Monotonic>,
 }
 
 /// Where to begin to look; sent once, when both sources have caught up.
@@ -120,10 +121,12 @@ pub struct Watched {
 /// Starts the actor on the current arbiter.
 pub fn start(given: Given) -> Handle {
     let (bus, stop, event_every) = (&given.bus, &given.stop, given.event_every);
-    let actor = Results { bus: bus.clone(), event_every, sources: None, boards: HashMap::new() }.start();
-    let to = Some(actor.clone().recipient::<Renewed>());
-    let rounds = Latest::follow_telling(bus, &Stream::rounds(), stop.clone(), to.clone());
-    let tallies = Latest::follow_telling(bus, &Stream::tallies(), stop.clone(), to);
+    let clock = given.clock.clone();
+    let actor =
+        Results { bus: bus.clone(), clock, event_every, sources: None, boards: HashMap::new() }.start();
+    let to = actor.clone().recipient::<Renewed<RoundId>>();
+    let rounds = Projection::follow_for(bus, &Stream::rounds(), stop.clone(), to.clone());
+    let tallies = Projection::follow_for(bus, &Stream::tallies(), stop.clone(), to);
     let begun = Arc::new(AtomicBool::new(false));
     let begin = {
         let (actor, begun) = (actor.clone(), Arc::clone(&begun));
@@ -155,19 +158,20 @@ impl Results {
     /// Puts together what watchers of a round should see, and shows it now or when its moment comes.
     fn renew(&mut self, id: &RoundId, context: &mut Context<Self>) {
         let Some((view, round)) = self.view(id) else { return };
+        let now = self.clock.monotonic();
         let Some(board) = self.boards.get_mut(id) else {
-            self.boards.insert(id.clone(), Board::new(view, round, self.event_every));
+            self.boards.insert(id.clone(), Board::new(view, round, Beat::new(self.event_every, now)));
             return;
         };
         // Who may see what hangs on the round: that does not wait.
         if *board.show.borrow().round != *round {
-            return board.show(view, round);
+            return board.show(view, round, now);
         }
         if !board.is_news(&view) || board.is_due {
             return;
         }
-        match board.beat.wait(Instant::now()) {
-            None => board.show(view, round),
+        match board.beat.wait(now) {
+            None => board.show(view, round, now),
             Some(moment) => {
                 board.is_due = true;
                 let id = id.clone();
@@ -185,8 +189,8 @@ impl Results {
 
     fn view(&self, id: &RoundId) -> Option<(View, Arc<Round>)> {
         let sources = self.sources.as_ref()?;
-        let round = sources.rounds.get(&RoundChanged::subject_of(id))?;
-        let tally = sources.tallies.get(&TallyCounted::subject_of(id));
+        let round = sources.rounds.get(id)?;
+        let tally = sources.tallies.get(id);
         let board = self.boards.get(id);
         let counting = board.map_or(Counting::Current, |board| board.counting);
         let view = View::of(&round.message.round, tally.as_ref().map(|newest| &newest.message), counting);
@@ -197,10 +201,11 @@ impl Results {
 
     /// Asks for the end of each watched round's log. Works however the tally and Postgres are.
     fn compare(&mut self, context: &mut Context<Self>) {
+        let now = self.clock.monotonic();
         for (id, board) in &self.boards {
             // A draft has no log, and behind a seal nothing comes.
             let may_grow = |view: &View| view.state != RoundState::Draft && !view.is_final;
-            if !board.is_watched() || !may_grow(&board.show.borrow().view) {
+            if !board.is_watched(now) || !may_grow(&board.show.borrow().view) {
                 continue;
             }
             let (bus, id) = (self.bus.clone(), id.clone());
@@ -218,28 +223,29 @@ impl Results {
     }
 
     fn note_end(&mut self, id: &RoundId, end: Option<u64>, context: &mut Context<Self>) {
+        let now = self.clock.monotonic();
         let Some(board) = self.boards.get_mut(id) else { return };
         let counted = board.show.borrow().view.sequence;
         board.end = end.unwrap_or(board.end);
         if end == Some(counted) {
             board.behind_since = None;
         } else {
-            board.behind_since.get_or_insert_with(Instant::now);
+            board.behind_since.get_or_insert(now);
         }
-        let stands_still = board.behind_since.is_some_and(|since| since.elapsed() > WAITING_AFTER);
+        let stands_still = board.behind_since.is_some_and(|since| now.since(since) > WAITING_AFTER);
         board.counting = if stands_still { Counting::Waiting } else { Counting::Current };
         self.renew(id, context);
     }
 }
 
 impl Board {
-    fn new(view: View, round: Arc<Round>, event_every: Duration) -> Self {
+    fn new(view: View, round: Arc<Round>, beat: Beat) -> Self {
         let (show, _) = watch::channel(view.shown(round));
         let (stage, _) = watch::channel(());
         Self {
             show,
             stage,
-            beat: Beat::new(event_every, Instant::now()),
+            beat,
             is_due: false,
             looked_at: None,
             counting: Counting::Current,
@@ -255,7 +261,7 @@ impl Board {
         **shown != *view && !view.is_behind(shown)
     }
 
-    fn show(&mut self, view: View, round: Arc<Round>) {
+    fn show(&mut self, view: View, round: Arc<Round>, now: Monotonic) {
         let before = self.show.borrow().clone();
         // The counts that were seen stay.
         let view = if view.is_behind(&before.view) { kept(&before.view, &round) } else { view };
@@ -268,7 +274,7 @@ impl Board {
         let is_told_anew = view.sequence == before.view.sequence;
         let shown = View { counting, ..view }.shown(round);
         let is_other_stage = shown.stage != before.stage;
-        self.beat.told(Instant::now());
+        self.beat.told(now);
         self.show.send_replace(Shown { is_told_anew, ..shown });
         if is_other_stage {
             self.stage.send_replace(());
@@ -276,8 +282,9 @@ impl Board {
         counter!("urna_result_updates_total").increment(1);
     }
 
-    fn is_watched(&self) -> bool {
-        self.show.receiver_count() > 0 || self.looked_at.is_some_and(|moment| moment.elapsed() < WATCHED_FOR)
+    fn is_watched(&self, now: Monotonic) -> bool {
+        let was_looked_at = self.looked_at.is_some_and(|moment| now.since(moment) < WATCHED_FOR);
+        self.show.receiver_count() > 0 || was_looked_at
     }
 }
 
@@ -309,15 +316,12 @@ impl Handler<Begin> for Results {
     }
 }
 
-impl Handler<Renewed> for Results {
+impl Handler<Renewed<RoundId>> for Results {
     type Result = ();
 
-    fn handle(&mut self, Renewed { subject, trace }: Renewed, context: &mut Context<Self>) {
-        debug!(trace.id = trace.map(TraceContext::trace_id), subject, "heard");
-        // round.<round> or tally.<round>.counted
-        if let Some(Ok(id)) = subject.split('.').nth(1).map(RoundId::parse) {
-            self.renew(&id, context);
-        }
+    fn handle(&mut self, Renewed { key, trace }: Renewed<RoundId>, context: &mut Context<Self>) {
+        debug!(trace.id = trace.map(TraceContext::trace_id), round.id = %key, "heard");
+        self.renew(&key, context);
     }
 }
 
@@ -325,8 +329,9 @@ impl Handler<Watch> for Results {
     type Result = MessageResult<Watch>;
 
     fn handle(&mut self, Watch(id): Watch, _: &mut Context<Self>) -> Self::Result {
+        let now = self.clock.monotonic();
         MessageResult(self.boards.get_mut(&id).map(|board| {
-            board.looked_at = Some(Instant::now());
+            board.looked_at = Some(now);
             Watched { shown: board.show.subscribe(), stage: board.stage.subscribe() }
         }))
     }

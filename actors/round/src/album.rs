@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
-use nats::{Bus, Clock, Latest, Object, Unavailable};
-use subjects::{Bucket, PictureId, Round, RoundChanged, Stream, Timestamp};
+use nats::{Bus, Clock, Object, Projection, Unavailable};
+use subjects::{Bucket, PictureId, Round, RoundChanged, RoundId, Stream, Timestamp};
 use tokio::sync::Semaphore;
 use tracing::{error, info, warn};
 
@@ -113,7 +113,7 @@ impl Album {
     }
 
     /// Deletes what no round shows any more, now and then, for ever.
-    pub async fn keep_tidy(self, rounds: Latest<RoundChanged>, clock: Clock) {
+    pub async fn keep_tidy(self, rounds: Projection<RoundId, RoundChanged>, clock: Clock) {
         self.bus.declared().await;
         loop {
             rounds.caught_up().await;
@@ -126,7 +126,11 @@ impl Album {
         }
     }
 
-    async fn tidy(&self, rounds: &Latest<RoundChanged>, now: Timestamp) -> Result<usize, Unavailable> {
+    async fn tidy(
+        &self,
+        rounds: &Projection<RoundId, RoundChanged>,
+        now: Timestamp,
+    ) -> Result<usize, Unavailable> {
         let there = self.bus.objects(&Bucket::pictures()).await?;
         // What is not known here of a round may be that it shows a picture.
         let written = self.bus.last_sequence(&Stream::rounds().name).await?;

@@ -2,7 +2,7 @@
 //! read.
 
 use metrics::counter;
-use nats::{Bus, Clock, Expect, Letter, SayError, TraceContext, Unavailable};
+use nats::{Bus, Clock, Expect, SayError, StoredMessage, TraceContext, Unavailable};
 use subjects::{
     Change, Heard, MessageId, Round, RoundChanged, RoundId, RoundState, Stream, VoterKey, VoterKeyMade,
 };
@@ -140,7 +140,7 @@ impl Book {
         Ok(Some(Entry { version: letter.sequence, round: there.round }))
     }
 
-    async fn newest(&self, id: &RoundId) -> Result<Option<Letter>, Unavailable> {
+    async fn newest(&self, id: &RoundId) -> Result<Option<StoredMessage>, Unavailable> {
         self.bus.newest_of(&Stream::rounds().name, &RoundChanged::subject_of(id)).await
     }
 

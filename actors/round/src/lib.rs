@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use nats::intake::{Delivery, Fault, Intake};
-use nats::{Bus, Clock, Latest};
+use nats::{Bus, Clock, Projection};
 use sqlx::PgPool;
 use subjects::{Durable, Round, RoundChanged, RoundId, Stream, TallyCounted};
 use tokio_util::sync::CancellationToken;
@@ -88,8 +88,8 @@ pub struct Handle {
     bus: Bus,
     clock: Clock,
     edge: Edge,
-    rounds: Latest<RoundChanged>,
-    tallies: Latest<TallyCounted>,
+    rounds: Projection<RoundId, RoundChanged>,
+    tallies: Projection<RoundId, TallyCounted>,
     store: Arc<Store>,
     actor: Addr<Rounds>,
     album: Album,
@@ -100,8 +100,8 @@ pub struct Handle {
 /// Starts the actor on the current arbiter, and feeds it from its durable.
 pub fn start(given: &Given) -> Handle {
     let (bus, clock, stop) = (given.bus.clone(), given.clock.clone(), given.stop.clone());
-    let rounds = Latest::follow(&bus, &Stream::rounds(), stop.clone());
-    let tallies = Latest::follow(&bus, &Stream::tallies(), stop.clone());
+    let rounds = Projection::follow(&bus, &Stream::rounds(), stop.clone());
+    let tallies = Projection::follow(&bus, &Stream::tallies(), stop.clone());
     let store = Arc::new(Store::new(given.pool.clone()));
     let book = Book { bus: bus.clone(), clock: clock.clone() };
     let actor = Rounds { book: book.clone(), store: Arc::clone(&store) }.start();

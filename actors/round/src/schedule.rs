@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use nats::{Expect, Latest, SayError, TraceContext, Unavailable};
+use nats::{Expect, Projection, SayError, TraceContext, Unavailable};
 use subjects::{
     MessageId, Round, RoundChanged, RoundId, RoundSealed, RoundState, Stream, TallyCounted, VoterKeyMade,
 };
@@ -40,8 +40,8 @@ enum End {
 /// Opens and closes rounds whose time has come, and takes each closed round to its end.
 pub(crate) struct Schedule {
     pub book: Book,
-    pub rounds: Latest<RoundChanged>,
-    pub tallies: Latest<TallyCounted>,
+    pub rounds: Projection<RoundId, RoundChanged>,
+    pub tallies: Projection<RoundId, TallyCounted>,
 }
 
 impl Schedule {
@@ -135,7 +135,7 @@ impl Schedule {
             }
         }
         self.destroy_key(&round.id).await?;
-        let counted = self.tallies.get(&TallyCounted::subject_of(&round.id));
+        let counted = self.tallies.get(&round.id);
         if counted.is_none_or(|newest| !newest.message.is_final) {
             return Ok(End::Ahead);
         }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, ActorFutureExt, ArbiterHandle, AtomicResponse, Context, Handler, WrapFuture};
 use metrics::{counter, gauge, histogram};
 use nats::intake::{Fault, Position, Run};
-use nats::{Bus, Clock, Expect, LastRead, Latest, TraceContext};
+use nats::{Bus, Clock, Expect, LastRead, Projection, TraceContext};
 use sqlx::PgPool;
 use subjects::{Heard, MessageId, RoundChanged, RoundId, Stream, TallyCounted, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -52,7 +52,7 @@ pub struct Given {
 pub struct Tally {
     given: Given,
     store: Arc<Store>,
-    rounds: Latest<RoundChanged>,
+    rounds: Projection<RoundId, RoundChanged>,
     arbiter: ArbiterHandle,
 }
 
@@ -62,7 +62,7 @@ pub struct Count {
     bus: Bus,
     clock: Clock,
     store: Arc<Store>,
-    rounds: Latest<RoundChanged>,
+    rounds: Projection<RoundId, RoundChanged>,
     round: RoundId,
     /// What is committed, as far as this tally knows.
     scoreboard: Scoreboard,
@@ -77,7 +77,7 @@ pub struct Count {
 /// Begins to count every round that no other tally counts, with actors on `arbiter`.
 pub fn start(given: Given, arbiter: ArbiterHandle) -> Tally {
     let store = Arc::new(Store::new(given.pool.clone()));
-    let rounds = Latest::follow(&given.bus, &Stream::rounds(), given.stop.clone());
+    let rounds = Projection::follow(&given.bus, &Stream::rounds(), given.stop.clone());
     let tally = Tally { given, store, rounds, arbiter };
     tally.given.bus.spawn(tally.clone().share());
     tally
@@ -209,7 +209,7 @@ impl Count {
 
     /// Metrics are read by whoever can reach them, so a round whose results are hidden has none.
     fn show_ledger(&self) {
-        let round = self.rounds.get(&RoundChanged::subject_of(&self.round));
+        let round = self.rounds.get(&self.round);
         if !round.is_some_and(|newest| newest.message.round.shows_results_to_all()) {
             return;
         }

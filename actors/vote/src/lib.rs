@@ -30,7 +30,7 @@ use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use actix::ArbiterHandle;
-use nats::{Bus, Clock, Latest, Newest};
+use nats::{Bus, Clock, Newest, Projection};
 use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted, VoterKey, VoterKeyMade};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -67,10 +67,10 @@ pub struct Given {
 #[derive(Clone)]
 pub struct Vote {
     given: Given,
-    rounds: Latest<RoundChanged>,
-    keys: Latest<VoterKeyMade>,
+    rounds: Projection<RoundId, RoundChanged>,
+    keys: Projection<RoundId, VoterKeyMade>,
     /// Up to where each round is counted.
-    tallies: Latest<TallyCounted>,
+    tallies: Projection<RoundId, TallyCounted>,
     closed: Closed,
     boxes: Arc<RwLock<HashMap<RoundId, OpenBox>>>,
 }
@@ -88,9 +88,9 @@ impl Deref for KnownRound {
 
 /// Begins to follow the rounds, and opens a box for each that is open, on `arbiter`.
 pub fn start(given: Given, arbiter: ArbiterHandle) -> Vote {
-    let rounds = Latest::follow(&given.bus, &Stream::rounds(), given.stop.clone());
-    let keys = Latest::follow(&given.bus, &Stream::keys(), given.stop.clone());
-    let tallies = Latest::follow(&given.bus, &Stream::tallies(), given.stop.clone());
+    let rounds = Projection::follow(&given.bus, &Stream::rounds(), given.stop.clone());
+    let keys = Projection::follow(&given.bus, &Stream::keys(), given.stop.clone());
+    let tallies = Projection::follow(&given.bus, &Stream::tallies(), given.stop.clone());
     let vote = Vote { given, rounds, keys, tallies, closed: Closed::default(), boxes: Arc::default() };
     let keep = vote.clone().keep_boxes(arbiter);
     let stop = vote.given.stop.clone();
@@ -127,12 +127,12 @@ impl Vote {
 
     /// The round as it is now.
     fn round(&self, id: &RoundId) -> Option<KnownRound> {
-        self.rounds.get(&RoundChanged::subject_of(id)).map(KnownRound)
+        self.rounds.get(id).map(KnownRound)
     }
 
     /// The secret that ties identities to this round's voters.
     fn key(&self, id: &RoundId) -> Option<VoterKey> {
-        Some(self.keys.get(&VoterKeyMade::subject_of(id))?.message.key.clone())
+        Some(self.keys.get(id)?.message.key.clone())
     }
 
     /// The box of an open round.
@@ -175,7 +175,7 @@ impl Vote {
         boxes.retain(|id, _| {
             let stays = is_open(id);
             if !stays {
-                self.keys.forget(&VoterKeyMade::subject_of(id));
+                self.keys.forget(id);
             }
             stays
         });

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use subjects::{BallotId, Place, Round, RoundId, TallyCounted, VoteMessage, Voter};
+use subjects::{BallotId, Place, Round, RoundId, VoteMessage, Voter};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -69,7 +69,7 @@ impl Vote {
         if is_replaced {
             return Ok(Fate::Replaced);
         }
-        let tally = self.tallies.get(&TallyCounted::subject_of(&round.id));
+        let tally = self.tallies.get(&round.id);
         let is_counted = tally.is_some_and(|newest| newest.message.sequence >= place.sequence);
         Ok(if is_counted { Fate::Counted } else { Fate::Waiting })
     }

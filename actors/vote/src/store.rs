@@ -102,8 +102,8 @@ impl Reading {
     pub async fn next(&mut self, folded: impl Fn() -> u64) -> Read {
         let batch = self.0.next().await;
         let folded = folded();
-        let mut messages = Vec::with_capacity(batch.letters.len());
-        for letter in batch.letters.into_iter().filter(|letter| letter.sequence > folded) {
+        let mut messages = Vec::with_capacity(batch.messages.len());
+        for letter in batch.messages.into_iter().filter(|letter| letter.sequence > folded) {
             let message = VoteMessage::hear(&letter.subject, &letter.payload);
             messages.push(Logged { sequence: letter.sequence, id: letter.id, message });
         }

@@ -1,7 +1,6 @@
 //! What every response has and every request must pass.
 
 use std::sync::LazyLock;
-use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,6 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, Resource, web};
 use metrics::{Counter, Histogram, counter, histogram};
+use nats::Clock;
 use templates::RenderError;
 
 use crate::Problem;
@@ -96,10 +96,11 @@ fn bring_renewed<B>(response: &mut ServiceResponse<B>) {
 /// # Errors
 /// None of its own; those of the handler pass through.
 pub async fn route_metrics<B: MessageBody>(
+    clock: Clock,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let started = Instant::now();
+    let started = clock.monotonic();
     let response = next.call(request).await?;
     let class = match response.status().as_u16() {
         200..=299 => 0,
@@ -108,7 +109,7 @@ pub async fn route_metrics<B: MessageBody>(
         _ => 3,
     };
     RESPONSES[class].increment(1);
-    RESPONSE_SECONDS.record(started.elapsed());
+    RESPONSE_SECONDS.record(clock.monotonic().since(started));
     Ok(response)
 }
 

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         run_every: nats::intake::RUN_EVERY,
         large_run_every: nats::intake::LARGE_RUN_EVERY,
         large_run_bytes: number(nats::intake::LARGE_RUN_BYTES),
-        run_max: nats::RUN_MAX,
+        run_max: nats::intake::RUN_MAX,
         event_every: Duration::from_secs(1) / events_per_second,
     };
     match answer(&args, &constants) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
-use nats::{Bus, BusSettings};
+use nats::{Bus, BusSettings, Clock};
 use redis::aio::MultiplexedConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
@@ -51,7 +51,8 @@ impl World {
 
     /// A bus of this name, with the streams and the buckets that everything else needs.
     pub async fn bus(&self, name: &str) -> Bus {
-        let settings = BusSettings { url: self.nats_url(), name: name.to_owned(), replicas: 1 };
+        let (name, clock) = (name.to_owned(), Clock::system());
+        let settings = BusSettings { url: self.nats_url(), name, replicas: 1, clock };
         let bus = Bus::connect(&settings).await.expect("an address");
         bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
         bus

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::web::{Away, Caller, Callers, Problem, field_error};
 use actix_web::http::header;
@@ -16,8 +16,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream;
 use metrics::{Counter, counter, gauge};
+use nats::{Clock, Monotonic};
 use subjects::Round;
-use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::answer;
@@ -102,8 +103,9 @@ impl Asked {
 /// Who watches.
 struct Looker {
     callers: Callers,
+    clock: Clock,
     organiser: Option<Caller>,
-    asked_at: Instant,
+    asked_at: Monotonic,
     /// Whether it could not be told then who they are.
     is_in_doubt: bool,
     /// Who they are when they do not run the round.
@@ -121,9 +123,9 @@ impl Looker {
             return Ok(Viewer::Anybody);
         }
         let Some(caller) = &self.organiser else { return Ok(self.otherwise) };
-        if self.asked_at.elapsed() > BELIEVED_FOR {
+        if self.clock.monotonic().since(self.asked_at) > BELIEVED_FOR {
             let told = self.callers.still(caller).await;
-            self.asked_at = Instant::now();
+            self.asked_at = self.clock.monotonic();
             self.is_in_doubt = told.is_err();
             if let Ok(now) = told {
                 self.organiser = now.filter(|now| round.is_run_by(now.person.user, now.person.role));
@@ -165,7 +167,9 @@ impl Watcher {
         let callers = results.given.edge.callers.clone();
         let otherwise = results.voter(request, &shown.round);
         let viewer = if organiser.is_some() { Viewer::Organiser } else { otherwise };
-        let looker = Looker { callers, organiser, asked_at: Instant::now(), is_in_doubt: false, otherwise };
+        let clock = results.given.clock.clone();
+        let asked_at = clock.monotonic();
+        let looker = Looker { callers, clock, organiser, asked_at, is_in_doubt: false, otherwise };
         let part = asked.part(&shown.round, viewer);
         watched.stage.mark_changed();
         if part == Part::Result && has_newest(request, &shown) {
@@ -174,10 +178,8 @@ impl Watcher {
             watched.shown.mark_changed();
         }
         gauge!("urna_result_watchers").increment(1);
-        let mut pings = interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
-        // Whoever was slow for a minute needs one ping, not four.
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closing = Box::pin(results.given.closing.clone().cancelled_owned());
+        let pings = pings();
         Ok(Self { watched, looker, asked, part, is_held_back: false, pings, closing, greeted: false })
     }
 
@@ -236,6 +238,15 @@ impl Watcher {
     }
 }
 
+/// The moments of pings, the first of them when nothing has been sent for a while.
+fn pings() -> Interval {
+    let mut pings = interval(PING_EVERY);
+    pings.reset();
+    // A browser that was slow for a minute needs one ping, not four.
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings
+}
+
 /// Begins to wait when it is first polled, so it costs nothing where nobody is in doubt.
 async fn until_asked_again() {
     sleep(BELIEVED_FOR).await;
@@ -259,7 +270,7 @@ fn has_newest(request: &HttpRequest, shown: &Shown) -> bool {
 mod tests {
     use super::*;
     use ::web::{Keys, Redis, Sessions};
-    use nats::Clock;
+    use nats::Now;
     use std::sync::Arc;
     use subjects::{Email, Person, ResultsShown, Role, RoundId, RoundState, SessionId, UserId};
     use templates::Counting;
@@ -284,8 +295,10 @@ mod tests {
         let email = Email::parse("olga@example.org").unwrap();
         let person = Person { user, name: "Olga".into(), email, role: Role::Organiser };
         let organiser = Some(Caller { person, session: SessionId::random() });
-        let asked_at = Instant::now().checked_sub(2 * BELIEVED_FOR).unwrap();
-        Looker { callers, organiser, asked_at, is_in_doubt: false, otherwise: Viewer::Anybody }
+        let (wall, later) = (Clock::system().now(), Monotonic::default() + 2 * BELIEVED_FOR);
+        let clock = Clock::from_moments(move || Now { wall, monotonic: later });
+        let asked_at = Monotonic::default();
+        Looker { callers, clock, organiser, asked_at, is_in_doubt: false, otherwise: Viewer::Anybody }
     }
 
     #[actix_web::test]
@@ -299,7 +312,7 @@ mod tests {
             asked: Asked::Mine,
             part: Part::Result,
             is_held_back: false,
-            pings: interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY),
+            pings: pings(),
             closing: Box::pin(CancellationToken::new().cancelled_owned()),
             greeted: true,
         };

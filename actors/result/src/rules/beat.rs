@@ -1,31 +1,33 @@
 //! When watchers are told: so many times a second at most, the first time at once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use nats::Monotonic;
 
 /// The moments of one round's events.
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
     /// The time between two events, when there is always something to tell.
     every: Duration,
-    next: Instant,
+    next: Monotonic,
 }
 
 impl Beat {
     /// Begins at `now`, as if something had just been told.
-    pub fn new(every: Duration, now: Instant) -> Self {
+    pub fn new(every: Duration, now: Monotonic) -> Self {
         Self { every, next: now + every }
     }
 
     /// How long the next event has to wait; `None` when it may be told at once.
-    pub fn wait(&self, now: Instant) -> Option<Duration> {
-        self.next.checked_duration_since(now).filter(|wait| !wait.is_zero())
+    pub fn wait(&self, now: Monotonic) -> Option<Duration> {
+        Some(self.next.since(now)).filter(|wait| !wait.is_zero())
     }
 
     /// Notes that an event is told at `now`. One that is late by no more than half of the time between two does not put
     /// off those that follow: to wake many watchers takes a while, and were each event put off by it, there would be too
     /// few. Two may be nearer by as much.
-    pub fn told(&mut self, now: Instant) {
-        let is_late = now.checked_duration_since(self.next).is_some_and(|late| late <= self.every / 2);
+    pub fn told(&mut self, now: Monotonic) {
+        let is_late = now >= self.next && now.since(self.next) <= self.every / 2;
         self.next = if is_late { self.next } else { now } + self.every;
     }
 }
@@ -38,19 +40,19 @@ mod tests {
 
     /// The moments at which events are told that are late by so much in turn, while there is always something to tell.
     fn told(late: &[u64], events: usize) -> Vec<Duration> {
-        let begin = Instant::now();
+        let begin = Monotonic::from_duration(Duration::from_secs(5));
         let (mut beat, mut now, mut told) = (Beat::new(EVERY, begin), begin, Vec::new());
         for late in late.iter().cycle().take(events) {
-            now += beat.wait(now).unwrap_or_default() + Duration::from_millis(*late);
+            now = now + beat.wait(now).unwrap_or_default() + Duration::from_millis(*late);
             beat.told(now);
-            told.push(now - begin);
+            told.push(now.since(begin));
         }
         told
     }
 
     #[test]
     fn after_a_silence_the_first_is_told_at_once_and_the_next_a_tenth_of_a_second_later() {
-        let begin = Instant::now();
+        let begin = Monotonic::from_duration(Duration::from_secs(5));
         let mut beat = Beat::new(EVERY, begin);
         let now = begin + Duration::from_secs(7);
         assert_eq!(beat.wait(now), None);

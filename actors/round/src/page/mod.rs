@@ -76,7 +76,7 @@ impl Handle {
     /// The round of this name, as this process knows it.
     fn find(&self, id: &str) -> Result<Arc<Newest<RoundChanged>>, Problem> {
         let id = RoundId::parse(id).map_err(|_| Problem::no_such_round())?;
-        match self.rounds.get(&RoundChanged::subject_of(&id)) {
+        match self.rounds.get(&id) {
             Some(newest) => Ok(newest),
             None if self.rounds.is_caught_up() => Err(Problem::no_such_round()),
             None => {
@@ -104,10 +104,9 @@ impl Handle {
     }
 
     async fn seen(&self, entry: &Entry) {
-        let subject = RoundChanged::subject_of(&entry.round.id);
         let mut rounds = self.rounds.clone();
         let seen = async {
-            while rounds.get(&subject).is_none_or(|newest| newest.sequence < entry.version) {
+            while rounds.get(&entry.round.id).is_none_or(|newest| newest.sequence < entry.version) {
                 if !rounds.changed().await {
                     return;
                 }

@@ -15,7 +15,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use nats::Newest;
-use subjects::{Round, RoundChanged, RoundState, TallyCounted, Timestamp};
+use subjects::{Round, RoundChanged, RoundState, Timestamp};
 use templates::{Moment, RenderError, RoundHead};
 
 use super::{SEEN_WITHIN, person, refused};
@@ -122,7 +122,7 @@ impl Handle {
 
     /// How many ballots of a round count.
     fn ballots(&self, round: &Round) -> u64 {
-        let newest = self.tallies.get(&TallyCounted::subject_of(&round.id));
+        let newest = self.tallies.get(&round.id);
         newest.map_or(0, |newest| newest.message.ledger.counted)
     }
 }
