@@ -6,7 +6,7 @@
 //! - [`LastRead`] by which a stream is known that was put back to an older state
 //! - [`Latest`] the newest message of every subject, in memory, kept current
 //! - [`Object`]s are too large for a message, and lie in buckets
-//! - [`Clock`] the only source of the present moment
+//! - [`Clock`] the only source of the present moment, by both clocks
 //!
 //! Everything here runs on the runtime that called [`Bus::connect`]; no arbiter can starve it.
 
@@ -22,7 +22,7 @@ mod reader;
 mod trace;
 
 pub use bus::{Bus, BusSettings, Expect, SayError, Service, Unavailable};
-pub use clock::Clock;
+pub use clock::{Clock, Monotonic, Now};
 pub use follow::{Follower, StartAt};
 pub use latest::{Latest, Newest, Renewed};
 pub use objects::Object;
