@@ -38,6 +38,8 @@ pub struct Follower {
     puller: Option<Puller>,
     /// What was delivered and not returned yet.
     ready: Option<Batch>,
+    /// Reading was interrupted, and nobody was told yet.
+    is_interrupted: bool,
 }
 
 impl Follower {
@@ -45,15 +47,28 @@ impl Follower {
     pub fn new(bus: Bus, stream: &str, start: StartAt) -> Self {
         let (reader, stream) = (OrderedReader::new(start), stream.to_owned());
         let request = Request::WakeAt { moment: Monotonic::default(), because: None };
-        Self { bus, stream, reader, request, puller: None, ready: None }
+        Self { bus, stream, reader, request, puller: None, ready: None, is_interrupted: false }
     }
 
     /// The next messages, as many as are ready; the first batch may be empty, to say that there are none yet.
     /// Faults of the connection are waited out. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Batch {
         loop {
-            if let Some(batch) = self.ready.take() {
+            if let Some(batch) = self.next_or_interruption().await {
                 return batch;
+            }
+        }
+    }
+
+    /// The same; `None` as soon as reading is interrupted. Until the next batch the stream may have changed in any way:
+    /// nobody knows yet whether it still holds what was read of it.
+    pub async fn next_or_interruption(&mut self) -> Option<Batch> {
+        loop {
+            if let Some(batch) = self.ready.take() {
+                return Some(batch);
+            }
+            if std::mem::take(&mut self.is_interrupted) {
+                return None;
             }
             let event = self.answer().await;
             self.take_in(event);
@@ -85,7 +100,7 @@ impl Follower {
             debug!(stream = self.stream, %why, "reading along was interrupted");
         }
         if request != Request::Read {
-            self.puller = None;
+            self.is_interrupted |= self.puller.take().is_some();
         }
         self.request = request;
     }

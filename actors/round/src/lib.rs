@@ -16,11 +16,18 @@
 
 mod album;
 mod book;
+pub mod changing;
+pub mod lifecycle;
+pub mod making;
+mod order;
 mod page;
 mod picture;
 pub mod rules;
+#[cfg(test)]
+mod sample;
 mod schedule;
 pub mod store;
+pub mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +42,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::{Check, Edge};
 
-pub use book::{Entry, NotChanged, NotMade, Order, close};
+pub use book::close;
+pub use order::{Entry, NotChanged, NotMade, Order};
 pub use page::operations;
 
 use crate::album::Album;
@@ -186,7 +194,7 @@ impl Handler<ChangeRound> for Rounds {
 
     fn handle(&mut self, ChangeRound { id, order }: ChangeRound, _: &mut Context<Self>) -> Self::Result {
         let book = self.book.clone();
-        let changed = self.book.bus.spawn(async move { book.change(&id, &order).await });
+        let changed = self.book.bus.spawn(async move { book.change(&id, order).await });
         Box::pin(
             async move { changed.await.unwrap_or_else(|ended| Err(NotChanged::Later(ended.to_string()))) },
         )

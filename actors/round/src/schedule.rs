@@ -1,41 +1,16 @@
-//! What happens to rounds by themselves: they open and close at their time, and a closed one is sealed.
-//!
-//! Any process does it, again after every crash, any number of times. A round that is to open gets its key and its log
-//! first (see [`crate::book`]). The word that it is closed is written down first, as its new state, and everything else
-//! follows from that state:
-//!
-//! 1. the seal is written into the log, once: it expects that there is none;
-//! 2. the voter key is destroyed;
-//! 3. when the tally has passed the seal, the stream itself is sealed: the server refuses every further message.
+//! What happens to rounds by themselves: they open and close at their time, and a closed one is sealed. Carries out what
+//! each round's [`Lifecycle`] decides.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::time::Duration;
 
-use nats::{Expect, Projection, SayError, TraceContext, Unavailable};
-use subjects::{
-    MessageId, Round, RoundChanged, RoundId, RoundSealed, RoundState, Stream, TallyCounted, VoterKeyMade,
-};
+use nats::{Expect, Monotonic, Projection, SayError, TraceContext, Unavailable};
+use subjects::{MessageId, RoundChanged, RoundId, RoundSealed, Stream, TallyCounted};
 use tracing::{info, warn};
 
-use crate::book::{Book, NotChanged, Order};
-use crate::rules::{self, By, Deed};
-
-/// The longest wait before the clock is looked at again: it may have been set.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often it is looked whether the log of a closed round is back that an operator has deleted.
-const LOOK_FOR_LOG_EVERY: Duration = Duration::from_secs(60);
-/// Why a round is sealed, in the seal.
-const WHY: &str = "it was closed";
-
-/// How far a closed round is from its end.
-enum End {
-    /// The server refuses every further message.
-    Sealed,
-    /// Something is still to be done.
-    Ahead,
-    /// An operator has deleted the log, and may put it back.
-    WithoutLog,
-}
+use crate::book::Book;
+use crate::lifecycle::{Action, Event, LOOK_EVERY, Lifecycle, LogState};
+use crate::order::Entry;
 
 /// Opens and closes rounds whose time has come, and takes each closed round to its end.
 pub(crate) struct Schedule {
@@ -44,107 +19,138 @@ pub(crate) struct Schedule {
     pub tallies: Projection<RoundId, TallyCounted>,
 }
 
+/// A round and what it was told.
+struct Life {
+    lifecycle: Lifecycle,
+    /// The version it was told last.
+    version: u64,
+    /// Whether it was told that its counts are final.
+    is_counted: bool,
+    wake: Option<Monotonic>,
+}
+
 impl Schedule {
     /// Goes on until its future is dropped.
     pub async fn keep(self) {
         let (mut rounds, mut tallies) = (self.rounds.clone(), self.tallies.clone());
-        let (mut sealed, mut without_log) = (BTreeSet::new(), BTreeMap::<RoundId, Instant>::new());
+        let mut lives = HashMap::<RoundId, Life>::new();
         loop {
-            let mut unfinished = false;
             for newest in self.rounds.all() {
-                let round = &newest.message.round;
-                let now = self.book.clock.now();
-                if rules::is_due(round, now) {
-                    self.in_time(&round.id, Deed::Open).await;
-                } else if rules::is_over(round, now) {
-                    self.in_time(&round.id, Deed::Close).await;
-                } else if round.state == RoundState::Closed
-                    && !sealed.contains(&round.id)
-                    && without_log.get(&round.id).is_none_or(|since| since.elapsed() > LOOK_FOR_LOG_EVERY)
-                {
-                    match self.finish(round).await {
-                        Ok(End::Sealed) => {
-                            sealed.insert(round.id.clone());
-                        }
-                        Ok(End::WithoutLog) => {
-                            without_log.insert(round.id.clone(), Instant::now());
-                        }
-                        Ok(End::Ahead) => unfinished = true,
-                        Err(fault) => {
-                            warn!(round.id = %round.id, %fault, "will try again");
-                            unfinished = true;
-                        }
-                    }
-                }
+                let id = &newest.message.round.id;
+                let life = lives.entry(id.clone()).or_insert_with(|| Life::new(id));
+                self.tell(id, life, newest.sequence, &newest.message).await;
             }
-            // News of a round, its time, and while one is unfinished news of its counts.
+            let awaits_count = lives.values().any(|life| life.lifecycle.awaits_count());
+            // News of a round, its time, and while one awaits them news of its counts.
             tokio::select! {
                 _ = rounds.changed() => {}
-                _ = tallies.changed(), if unfinished => {}
-                () = tokio::time::sleep(self.until_next()) => {}
+                _ = tallies.changed(), if awaits_count => {}
+                () = tokio::time::sleep(self.until_next(&lives)) => {}
             }
         }
     }
 
-    /// How long nothing happens by itself, as far as the clock can be trusted.
-    fn until_next(&self) -> Duration {
-        let now = self.book.clock.now();
-        let moments = self.rounds.all().into_iter().filter_map(|it| rules::next_moment(&it.message.round));
-        let ahead = moments.filter(|moment| *moment > now).min();
-        ahead.map_or(LOOK_EVERY, |moment| moment.since(now).min(LOOK_EVERY))
-    }
-
-    async fn in_time(&self, id: &RoundId, deed: Deed) {
-        let order = Order { deed, by: By::Clock, version: None };
-        match self.book.change(id, &order).await {
-            Ok(entry) => info!(round.id = %id, state = ?entry.round.state, "changed at its time"),
-            // Another process was first, or somebody has put it off.
-            Err(NotChanged::Refused(_)) => {}
-            Err(fault) => warn!(round.id = %id, %fault, "will try again"),
+    /// Tells a round what is new since the last time.
+    async fn tell(&self, id: &RoundId, life: &mut Life, version: u64, changed: &RoundChanged) {
+        if life.lifecycle.is_done() {
+            life.wake = None;
+            return;
+        }
+        let counted = self.tallies.get(id);
+        let is_final = counted.is_some_and(|newest| newest.message.is_final);
+        if is_final != life.is_counted {
+            life.is_counted = is_final;
+            self.feed(id, life, Event::Counted { is_final }).await;
+        }
+        if version > life.version {
+            life.version = version;
+            let entry = Entry { version, round: changed.round.clone() };
+            self.feed(id, life, Event::Changed(Box::new(entry))).await;
+        }
+        if life.wake.is_some_and(|wake| wake <= self.book.clock.monotonic()) {
+            life.wake = None;
+            self.feed(id, life, Event::Woke).await;
         }
     }
 
-    /// Takes a closed round as far as it can go now.
-    async fn finish(&self, round: &Round) -> Result<End, Unavailable> {
-        let log = Stream::votes(&round.id).name;
-        match self.book.bus.is_sealed(&log).await? {
-            // By whoever was here before, or by an operator, by hand.
-            Some(true) => {
-                self.destroy_key(&round.id).await?;
-                return Ok(End::Sealed);
-            }
-            Some(false) => {}
-            None => {
-                self.destroy_key(&round.id).await?;
-                return Ok(End::WithoutLog);
+    /// Hands an event in and carries out all that follows from it.
+    async fn feed(&self, id: &RoundId, life: &mut Life, event: Event) {
+        let (trace, mut next) = (TraceContext::start(), Some(event));
+        while let Some(event) = next.take() {
+            for action in life.lifecycle.on(event, self.book.clock.moment()) {
+                match action {
+                    Action::WakeAt(moment) => life.wake = Some(moment),
+                    Action::LogChanged(state) => info!(round.id = %id, ?state, "changed at its time"),
+                    Action::LogNotChanged(fault) => warn!(round.id = %id, %fault, "will try again"),
+                    Action::Step(step) => {
+                        next = Some(Event::Answered(self.book.carry_out(id, step, trace).await));
+                    }
+                    Action::LookAtLog => next = Some(self.look_at_log(id).await),
+                    Action::WriteSeal(seal) => next = Some(self.write_seal(&seal, trace).await),
+                    Action::DestroyKey => next = Some(self.destroy_key(id).await),
+                    Action::SealLog => next = Some(self.seal_log(id).await),
+                }
             }
         }
-        let seal = RoundSealed { at: self.book.clock.now(), round: round.id.clone(), why: WHY.to_owned() };
-        let said = self
-            .book
-            .bus
-            .say(&seal, &MessageId::random(), Expect::LastOfSubject(0), TraceContext::start())
-            .await;
-        match said {
-            Ok(sequence) => info!(round.id = %round.id, sequence, "wrote the seal"),
+    }
+
+    /// How long nothing happens by itself.
+    fn until_next(&self, lives: &HashMap<RoundId, Life>) -> Duration {
+        let now = self.book.clock.monotonic();
+        let next = lives.values().filter_map(|life| life.wake).min();
+        next.map_or(LOOK_EVERY, |moment| moment.since(now))
+    }
+
+    async fn look_at_log(&self, id: &RoundId) -> Event {
+        match self.book.bus.is_sealed(&Stream::votes(id).name).await {
+            Ok(Some(true)) => Event::LogSeen(LogState::Sealed),
+            Ok(Some(false)) => Event::LogSeen(LogState::Writable),
+            Ok(None) => Event::LogSeen(LogState::Missing),
+            Err(fault) => failed(id, &fault),
+        }
+    }
+
+    async fn write_seal(&self, seal: &RoundSealed, trace: TraceContext) -> Event {
+        let id = &seal.round;
+        match self.book.bus.say(seal, &MessageId::random(), Expect::LastOfSubject(0), trace).await {
+            Ok(sequence) => {
+                info!(round.id = %id, sequence, "wrote the seal");
+                Event::SealWritten
+            }
             // It is there.
-            Err(SayError::Conflict | SayError::Sealed) => {}
+            Err(SayError::Conflict | SayError::Sealed) => Event::SealWritten,
             Err(fault) => {
-                warn!(round.id = %round.id, %fault, "the seal is not written yet");
-                return Ok(End::Ahead);
+                warn!(round.id = %id, %fault, "the seal is not written yet");
+                Event::Failed
             }
         }
-        self.destroy_key(&round.id).await?;
-        let counted = self.tallies.get(&round.id);
-        if counted.is_none_or(|newest| !newest.message.is_final) {
-            return Ok(End::Ahead);
-        }
-        self.book.bus.seal(&log).await?;
-        info!(round.id = %round.id, "sealed for ever");
-        Ok(End::Sealed)
     }
 
-    async fn destroy_key(&self, id: &RoundId) -> Result<(), Unavailable> {
-        self.book.bus.destroy_newest(&Stream::keys().name, &VoterKeyMade::subject_of(id)).await
+    async fn destroy_key(&self, id: &RoundId) -> Event {
+        match self.book.destroy_key(id).await {
+            Ok(()) => Event::KeyDestroyed,
+            Err(fault) => failed(id, &fault),
+        }
     }
+
+    async fn seal_log(&self, id: &RoundId) -> Event {
+        match self.book.bus.seal(&Stream::votes(id).name).await {
+            Ok(()) => {
+                info!(round.id = %id, "sealed for ever");
+                Event::LogSealed
+            }
+            Err(fault) => failed(id, &fault),
+        }
+    }
+}
+
+impl Life {
+    fn new(id: &RoundId) -> Self {
+        Self { lifecycle: Lifecycle::new(id.clone()), version: 0, is_counted: false, wake: None }
+    }
+}
+
+fn failed(id: &RoundId, fault: &Unavailable) -> Event {
+    warn!(round.id = %id, %fault, "will try again");
+    Event::Failed
 }

@@ -1,218 +1,312 @@
-//! Which rounds this tally counts: tallies share them by locks in Postgres.
+//! Which rounds this tally counts, as a state machine: tallies share the rounds by locks in Postgres, which fall with
+//! their session. It does no I/O itself.
+//!
+//! The locks only spare work. What keeps two tallies of one round harmless is the cursor, which moves only from where it
+//! was read (see [`crate::count`]).
+//!
+//! - Open rounds first: closed ones, of which there may be thousands, never hold them up for longer than
+//!   [`SHARE_EVERY`], and Postgres hears from the lock session at least that often.
+//! - A tally that has lost NATS for longer than [`LET_GO_AFTER`] leaves its rounds to another one, which may reach it.
+//! - A round that is counted to its seal and announced is let go of, until an operator replaces its counts.
+//!
+//! Contract: the caller carries the actions out in order. At most one of them, the last one, has an answer, which is
+//! handed in before anything else; [`Event::SessionLost`] may come instead of any answer.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
-use actix::{Actor, Addr};
-use nats::intake::{Intake, Position, Run};
-use subjects::{Durable, RoundId, RoundState, TallyCounted};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
-
-use crate::rules::{Scoreboard, Totals};
-use crate::store::{Locks, StoreError};
-use crate::{Count, Tally, announcement, newest_announcement, same};
+use nats::{Monotonic, Now};
+use subjects::RoundId;
 
 /// How often a tally looks for rounds that nobody counts, and shows Postgres that it is alive.
-const SHARE_EVERY: Duration = Duration::from_secs(1);
-/// How long NATS may be away before the rounds are left to another tally: it may reach what this one does not.
-const LET_GO_AFTER: Duration = Duration::from_secs(5);
+pub const SHARE_EVERY: Duration = Duration::from_secs(1);
+/// How long NATS may be unavailable before the rounds are left to another tally.
+pub const LET_GO_AFTER: Duration = Duration::from_secs(5);
 
-impl Tally {
-    /// Takes the locks of rounds and counts them, for as long as Postgres keeps the locks; then begins again.
-    pub(crate) async fn share(self) {
-        while !self.given.stop.is_cancelled() {
-            if self.given.bus.is_connected() {
-                self.hold().await;
-            }
-            let _ = tokio::time::timeout(SHARE_EVERY, self.given.stop.cancelled()).await;
-        }
-    }
-
-    async fn hold(&self) {
-        let mut held = Held::default();
-        let ended = match self.store.locks().await {
-            Ok(mut locks) => self.count_held(&mut locks, &mut held).await,
-            Err(away) => Err(away),
-        };
-        if let Err(away) = ended {
-            warn!(%away, "counting waits");
-        }
-        held.counting.values().for_each(|count| count.stop.cancel());
-        for count in held.counting.into_values() {
-            count.end().await;
-        }
-    }
-
-    async fn count_held(&self, locks: &mut Locks, held: &mut Held) -> Result<(), StoreError> {
-        let mut rounds = self.rounds.clone();
-        let mut connected = Instant::now();
-        while !self.given.stop.is_cancelled() {
-            if self.given.bus.is_connected() {
-                connected = Instant::now();
-            } else if connected.elapsed() > LET_GO_AFTER {
-                warn!("NATS is away: whoever reaches it may count the rounds");
-                return Ok(());
-            }
-            held.counting.retain(|_, count| !count.task.is_finished());
-            self.look_for_replaced(held).await;
-            self.count_free(locks, held, self.all(RoundState::Open)).await?;
-            self.count_closed(locks, held).await?;
-            tokio::select! {
-                _ = rounds.changed() => {}
-                () = tokio::time::sleep(SHARE_EVERY) => {}
-                () = self.given.stop.cancelled() => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts closed rounds to their seal. There may be thousands that nobody has to count any more.
-    async fn count_closed(&self, locks: &mut Locks, held: &mut Held) -> Result<(), StoreError> {
-        let mut closed = self.all(RoundState::Closed);
-        closed.retain(|round| !held.finished.contains(round));
-        let (mut wanted, mut shared) = (Vec::new(), Instant::now());
-        for round in closed {
-            if self.given.stop.is_cancelled() || !self.given.bus.is_connected() {
-                return Ok(());
-            }
-            if self.is_done(&round).await? {
-                self.finish(&round, locks, held.counting.remove(&round)).await?;
-                held.finished.insert(round);
-            } else if !held.counting.contains_key(&round) {
-                wanted.push(round);
-            }
-            if shared.elapsed() > SHARE_EVERY {
-                wanted.extend(self.all(RoundState::Open));
-                self.count_free(locks, held, std::mem::take(&mut wanted)).await?;
-                shared = Instant::now();
-            }
-        }
-        if !wanted.is_empty() {
-            self.count_free(locks, held, wanted).await?;
-        }
-        Ok(())
-    }
-
-    /// Begins anew with rounds in which somebody has put other counts in place, those that were counted to their seal
-    /// too: nobody would be told otherwise until the next ballot, or never.
-    async fn look_for_replaced(&self, held: &mut Held) {
-        let replaced = self.store.replaced().await.unwrap_or_else(|away| {
-            // The next look will tell. It is the lock session that says whether the rounds are still ours.
-            debug!(%away, "did not look for counts that were replaced");
-            Vec::new()
-        });
-        for (round, times) in replaced {
-            if held.replaced.insert(round.clone(), times) == Some(times) {
-                continue;
-            }
-            held.finished.remove(&round);
-            if let Some(count) = held.counting.remove(&round) {
-                count.end().await;
-            }
-        }
-    }
-
-    /// The rounds in this state.
-    fn all(&self, state: RoundState) -> Vec<RoundId> {
-        let rounds = self.rounds.all();
-        let in_state = rounds.iter().map(|newest| &newest.message.round).filter(|round| round.state == state);
-        in_state.map(|round| round.id.clone()).collect()
-    }
-
-    /// Counts those of these rounds that nobody counts. Postgres is asked even for none: it sees that this tally is
-    /// alive.
-    async fn count_free(
-        &self,
-        locks: &mut Locks,
-        held: &mut Held,
-        mut wanted: Vec<RoundId>,
-    ) -> Result<(), StoreError> {
-        wanted.retain(|round| !held.counting.contains_key(round));
-        for round in locks.take(&wanted).await? {
-            let count = self.count(&round);
-            held.counting.insert(round, count);
-        }
-        Ok(())
-    }
-
-    /// Whether a round is counted to its seal and everyone was told: whoever counted it may have died in between.
-    async fn is_done(&self, round: &RoundId) -> Result<bool, StoreError> {
-        let scoreboard = self.store.read(round).await?;
-        if !scoreboard.is_final {
-            return Ok(false);
-        }
-        let newest = newest_announcement(&self.given.bus, round).await;
-        let says = |told: &TallyCounted| same(told, &announcement(round, &scoreboard, told.at, told.head));
-        Ok(newest.is_ok_and(|newest| newest.tally.as_ref().is_some_and(says)))
-    }
-
-    /// Lets go of a round that is counted to its seal: nothing is left to be read.
-    async fn finish(
-        &self,
-        round: &RoundId,
-        locks: &mut Locks,
-        count: Option<Counting>,
-    ) -> Result<(), StoreError> {
-        if let Some(count) = count {
-            count.end().await;
-        }
-        if let Err(fault) = self.given.bus.forget(&Durable::tally(round)).await {
-            debug!(round.id = %round, %fault, "its durable stays behind");
-        }
-        locks.release(round).await
-    }
-
-    fn count(&self, round: &RoundId) -> Counting {
-        info!(round.id = %round, "counting");
-        let actor = Count {
-            bus: self.given.bus.clone(),
-            clock: self.given.clock.clone(),
-            store: Arc::clone(&self.store),
-            rounds: self.rounds.clone(),
-            round: round.clone(),
-            scoreboard: Scoreboard::default(),
-            head: 0,
-            announced: 0,
-            announced_at: Instant::now(),
-        };
-        let address: Addr<Count> = Count::start_in_arbiter(&self.arbiter, move |_| actor);
-        let stop = self.given.stop.child_token();
-        let (bus, clock) = (self.given.bus.clone(), self.given.clock.clone());
-        let intake = Intake { bus, durable: Durable::tally(round), clock, stop: stop.clone() };
-        let feed =
-            intake.in_order(address.clone().recipient::<Position>(), address.recipient::<Run<Totals>>());
-        let task = self.given.bus.spawn(async move {
-            if feed.await.is_err() {
-                warn!("a count ended early");
-            }
-        });
-        Counting { stop, task }
-    }
+/// Decides which rounds a tally counts.
+#[derive(Clone, Debug)]
+pub struct Share {
+    state: State,
+    held: Held,
+    /// When NATS was last there, or the session was opened.
+    connected_at: Monotonic,
 }
 
-/// What a tally knows for as long as it holds its locks: a Postgres that was away may have come back with less.
-#[derive(Default)]
+/// Where a tally stands with its rounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// There is no lock session, and none is opened before this moment.
+    Apart(Monotonic),
+    Opening,
+    /// All is done that can be done now.
+    Waiting,
+    /// What an operator has replaced is looked for.
+    LookingForReplaced(Rounds),
+    /// The locks of open rounds are asked for, then closed rounds are gone through.
+    Taking(Closed),
+    /// The first of the closed rounds is checked; the tally saw the open rounds at that moment.
+    Checking(Closed, Monotonic),
+    /// Open rounds are looked at again before the other closed ones.
+    LookingAgain(Closed),
+}
+
+/// The rounds that may have to be counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rounds {
+    /// Those that are open.
+    pub open: Vec<RoundId>,
+    /// Those that are closed.
+    pub closed: Vec<RoundId>,
+}
+
+/// Closed rounds on their way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Closed {
+    /// Those that are not checked yet.
+    unchecked: VecDeque<RoundId>,
+    /// Those that are checked and must be counted.
+    wanted: Vec<RoundId>,
+}
+
+/// What a tally knows for as long as it holds its locks. It is forgotten with them: Postgres may come back with less.
+#[derive(Clone, Debug, Default)]
 struct Held {
-    counting: HashMap<RoundId, Counting>,
+    counting: HashSet<RoundId>,
     finished: HashSet<RoundId>,
-    /// How often somebody has put other counts in place.
+    /// How often an operator has replaced the counts of a round.
     replaced: HashMap<RoundId, i64>,
 }
 
-/// A round that is being counted here.
-struct Counting {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+/// What happens to a tally's share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The answer to [`Action::Look`] and [`Action::Wait`]. After a wait it may come earlier, with news of a round.
+    Seen {
+        /// Whether NATS is there.
+        connected: bool,
+        /// The rounds as this tally knows them.
+        rounds: Rounds,
+        /// The rounds whose count has ended by itself.
+        ended: Vec<RoundId>,
+    },
+    /// The lock session is open.
+    SessionOpened,
+    /// Postgres did not answer: the session and every lock are lost.
+    SessionLost,
+    /// The answer to [`Action::LookForReplaced`]: the rounds whose counts an operator has replaced, and how often. None
+    /// when the scoreboard did not answer: the next look will tell.
+    ReplacedFound(Vec<(RoundId, i64)>),
+    /// The answer to [`Action::TakeLocks`]: those of the rounds whose locks are held.
+    LocksHeld(Vec<RoundId>),
+    /// The answer to [`Action::Check`].
+    Checked {
+        /// Whether the round is counted to its seal, and its final counts are announced.
+        is_done: bool,
+    },
 }
 
-impl Counting {
-    /// Ends it, once the run in hand is committed or given up.
-    async fn end(self) {
-        self.stop.cancel();
-        // It is a task of this process: it can only have ended.
-        let _ = self.task.await;
+/// What a tally wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open the lock session.
+    OpenSession,
+    /// Find the rounds whose counts an operator has replaced.
+    LookForReplaced,
+    /// Take the locks of these rounds, unless another tally holds them. Asked even for none: it keeps the session alive.
+    TakeLocks(Vec<RoundId>),
+    /// Find out whether a closed round is done.
+    Check(RoundId),
+    /// Tell what is to be seen now.
+    Look,
+    /// Tell what is to be seen when there is news of a round, at this moment at the latest.
+    Wait(Monotonic),
+    /// Begin to count a round.
+    BeginCount(RoundId),
+    /// Stop counting a round, once the batch in hand is committed or given up.
+    EndCount(RoundId),
+    /// Delete the durable of a round that is done.
+    DeleteDurable(RoundId),
+    /// Give the lock of a round back: Postgres has room for some thousands, for everyone together.
+    ReleaseLock(RoundId),
+    /// Stop every count, then close the session.
+    LetGo,
+}
+
+impl Default for Share {
+    /// A tally that has just begun.
+    fn default() -> Self {
+        let state = State::Apart(Monotonic::default());
+        Self { state, held: Held::default(), connected_at: Monotonic::default() }
     }
 }
+
+impl Share {
+    /// Takes an event in, and returns what is to be done about it. An event that does not fit the state changes nothing.
+    pub fn on(&mut self, event: Event, now: Now) -> Vec<Action> {
+        let apart = State::Apart(now.monotonic);
+        match (std::mem::replace(&mut self.state, apart), event) {
+            (State::Apart(until), Event::Seen { connected, .. }) => self.look_apart(connected, until, now),
+            (State::Opening, Event::SessionOpened) => {
+                (self.held, self.connected_at) = (Held::default(), now.monotonic);
+                self.go(State::Waiting, Action::Look)
+            }
+            (State::Waiting, Event::Seen { connected, rounds, ended }) => {
+                self.look(connected, rounds, &ended, now)
+            }
+            (State::LookingForReplaced(rounds), Event::ReplacedFound(replaced)) => {
+                self.begin_anew(rounds, replaced)
+            }
+            (State::Taking(closed), Event::LocksHeld(held)) => self.count(held, closed, now),
+            (State::Checking(closed, seen_at), Event::Checked { is_done }) => {
+                self.checked(closed, is_done, seen_at, now)
+            }
+            (State::LookingAgain(closed), Event::Seen { connected, rounds, ended }) => {
+                self.forget(&ended);
+                self.look_again(closed, connected, rounds.open)
+            }
+            (State::Apart(until), _) => {
+                self.state = State::Apart(until);
+                Vec::new()
+            }
+            (_, Event::SessionLost) => self.let_go(now),
+            (state, _) => {
+                self.state = state;
+                Vec::new()
+            }
+        }
+    }
+
+    fn go(&mut self, state: State, action: Action) -> Vec<Action> {
+        self.state = state;
+        vec![action]
+    }
+
+    fn wait(&mut self, now: Now) -> Vec<Action> {
+        self.go(State::Waiting, Action::Wait(now.monotonic + SHARE_EVERY))
+    }
+
+    fn wait_apart(&mut self, until: Monotonic) -> Vec<Action> {
+        self.go(State::Apart(until), Action::Wait(until))
+    }
+
+    fn look_apart(&mut self, connected: bool, until: Monotonic, now: Now) -> Vec<Action> {
+        if now.monotonic < until {
+            // It was news of a round that came.
+            return self.wait_apart(until);
+        }
+        if connected {
+            self.go(State::Opening, Action::OpenSession)
+        } else {
+            self.wait_apart(now.monotonic + SHARE_EVERY)
+        }
+    }
+
+    fn let_go(&mut self, now: Now) -> Vec<Action> {
+        self.held = Held::default();
+        let mut actions = vec![Action::LetGo];
+        actions.extend(self.wait_apart(now.monotonic + SHARE_EVERY));
+        actions
+    }
+
+    fn look(&mut self, connected: bool, mut rounds: Rounds, ended: &[RoundId], now: Now) -> Vec<Action> {
+        if connected {
+            self.connected_at = now.monotonic;
+        } else {
+            if now.monotonic.since(self.connected_at) > LET_GO_AFTER {
+                return self.let_go(now);
+            }
+            // What is behind an announcement cannot be found out without NATS.
+            rounds.closed.clear();
+        }
+        self.forget(ended);
+        self.go(State::LookingForReplaced(rounds), Action::LookForReplaced)
+    }
+
+    /// Counts that have ended by themselves may begin again.
+    fn forget(&mut self, ended: &[RoundId]) {
+        for round in ended {
+            self.held.counting.remove(round);
+        }
+    }
+
+    /// Begins anew with rounds whose counts an operator has replaced, those that are done too: nobody would be told
+    /// otherwise until the next ballot, or never.
+    fn begin_anew(&mut self, rounds: Rounds, replaced: Vec<(RoundId, i64)>) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (round, times) in replaced {
+            if self.held.replaced.insert(round.clone(), times) == Some(times) {
+                continue;
+            }
+            self.held.finished.remove(&round);
+            if self.held.counting.remove(&round) {
+                actions.push(Action::EndCount(round));
+            }
+        }
+        let Rounds { open, mut closed } = rounds;
+        closed.retain(|round| !self.held.finished.contains(round));
+        actions.extend(self.take(open, Closed { unchecked: closed.into(), wanted: Vec::new() }));
+        actions
+    }
+
+    fn take(&mut self, mut wanted: Vec<RoundId>, closed: Closed) -> Vec<Action> {
+        wanted.retain(|round| !self.held.counting.contains(round));
+        self.go(State::Taking(closed), Action::TakeLocks(wanted))
+    }
+
+    /// Counts the rounds whose locks are held, and goes on with closed rounds.
+    fn count(&mut self, rounds: Vec<RoundId>, closed: Closed, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for round in rounds {
+            if self.held.counting.insert(round.clone()) {
+                actions.push(Action::BeginCount(round));
+            }
+        }
+        actions.extend(self.go_through(closed, now.monotonic, now));
+        actions
+    }
+
+    /// Checks the next closed round; the open ones were seen at `seen_at`.
+    fn go_through(&mut self, closed: Closed, seen_at: Monotonic, now: Now) -> Vec<Action> {
+        if now.monotonic.since(seen_at) > SHARE_EVERY {
+            return self.go(State::LookingAgain(closed), Action::Look);
+        }
+        if let Some(round) = closed.unchecked.front().cloned() {
+            return self.go(State::Checking(closed, seen_at), Action::Check(round));
+        }
+        if closed.wanted.is_empty() { self.wait(now) } else { self.take(closed.wanted, Closed::default()) }
+    }
+
+    fn checked(&mut self, mut closed: Closed, is_done: bool, seen_at: Monotonic, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match closed.unchecked.pop_front() {
+            Some(round) if is_done => actions = self.finish(round),
+            Some(round) if !self.held.counting.contains(&round) => closed.wanted.push(round),
+            _ => {}
+        }
+        actions.extend(self.go_through(closed, seen_at, now));
+        actions
+    }
+
+    /// Lets go of a round that is done: nothing of it is left to be read.
+    fn finish(&mut self, round: RoundId) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.held.counting.remove(&round) {
+            actions.push(Action::EndCount(round.clone()));
+        }
+        actions.extend([Action::DeleteDurable(round.clone()), Action::ReleaseLock(round.clone())]);
+        self.held.finished.insert(round);
+        actions
+    }
+
+    fn look_again(&mut self, mut closed: Closed, connected: bool, open: Vec<RoundId>) -> Vec<Action> {
+        if !connected {
+            closed.unchecked.clear();
+        }
+        let mut wanted = std::mem::take(&mut closed.wanted);
+        wanted.extend(open);
+        self.take(wanted, closed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use actix::{
     MessageResult, WrapFuture,
 };
 use metrics::{Gauge, counter, gauge, histogram};
-use nats::{Clock, Monotonic};
+use nats::{Clock, Monotonic, StoredMessage};
 use subjects::{MessageId, Round, Voter};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use tracing::{error, warn};
 use crate::Given;
 use crate::ballot_box::{BallotBox, WAKE_EVERY};
 use crate::event::{Action, Event, Read, Report};
+use crate::in_flight::is_own;
 use crate::outcomes::count;
 use crate::queue::Queue;
 use crate::rules::Standing;
@@ -58,10 +59,23 @@ pub struct Observed {
 #[rtype(result = "()")]
 pub(crate) struct Look;
 
-/// What was read of the log.
+/// What was read of the log; `None` when reading was interrupted.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct TakeIn(Read);
+struct TakeIn(Option<Read>);
+
+/// The box's own blocks that it has folded: what reads the log along need not decode them. Cheap to clone.
+#[derive(Clone)]
+struct OwnBlocks {
+    name: MessageId,
+    folded: Arc<AtomicU64>,
+}
+
+impl OwnBlocks {
+    fn is_folded(&self, stored: &StoredMessage) -> bool {
+        stored.sequence <= self.folded.load(Ordering::Acquire) && is_own(&self.name, stored.id.as_deref())
+    }
+}
 
 /// Carries out what the ballot box of one open round decides.
 pub(crate) struct BoxActor {
@@ -71,8 +85,7 @@ pub(crate) struct BoxActor {
     clock: Clock,
     /// Of the reading along: nothing follows a seal.
     stop: CancellationToken,
-    /// What the reading along knows to be folded, so that the box's own blocks are not decoded again.
-    folded: Arc<AtomicU64>,
+    own: OwnBlocks,
     waiting_gauge: Gauge,
     /// Kept for its memory; empty between two events.
     actions: Vec<Action<Reply>>,
@@ -92,13 +105,14 @@ impl BoxActor {
             true => gauge!("urna_vote_waiting", "round" => round.id.to_string()),
             false => Gauge::noop(),
         };
+        let own = OwnBlocks { name: MessageId::random(), folded: Arc::default() };
         let actor = Self {
-            ballot_box: BallotBox::new(round.id.clone(), round.changeable, MessageId::random()),
+            ballot_box: BallotBox::new(round.id.clone(), round.changeable, own.name.clone()),
             queue,
             log,
             clock: given.clock.clone(),
             stop: given.stop.child_token(),
-            folded: Arc::default(),
+            own,
             waiting_gauge,
             actions: Vec::new(),
         };
@@ -120,7 +134,7 @@ impl BoxActor {
                 event = Some(Event::BallotsWait);
             }
         }
-        self.folded.store(self.ballot_box.sequence(), Ordering::Release);
+        self.own.folded.store(self.ballot_box.sequence(), Ordering::Release);
         self.actions = actions;
     }
 
@@ -185,7 +199,7 @@ impl BoxActor {
     }
 
     /// Reads the log along, for as long as the box is there.
-    async fn read_along(log: Log, folded: Arc<AtomicU64>, to: actix::WeakAddr<Self>) {
+    async fn read_along(log: Log, own: OwnBlocks, to: actix::WeakAddr<Self>) {
         let mut reading = log.read();
         let mut is_told = false;
         let mut taking_in: Option<Request<Self, TakeIn>> = None;
@@ -198,13 +212,13 @@ impl BoxActor {
                     None => true,
                 }
             };
-            let next = reading.next(|| folded.load(Ordering::Acquire));
+            let next = reading.next(|stored| own.is_folded(stored));
             let (true, read) = tokio::join!(is_taken_in, next) else { return };
             // The box's own blocks, which it has folded.
-            if read.messages.is_empty() && is_told {
+            if is_told && read.as_ref().is_some_and(|read| read.messages.is_empty()) {
                 continue;
             }
-            is_told |= read.at_end;
+            is_told = read.as_ref().is_some_and(|read| is_told || read.at_end);
             let Some(to) = to.upgrade() else { return };
             taking_in = Some(to.send(TakeIn(read)));
         }
@@ -221,8 +235,8 @@ impl Actor for BoxActor {
             this.on(Event::Wake, context);
             this.waiting_gauge.set((this.queue.len() + this.ballot_box.waiting()) as f64);
         });
-        let (log, folded, to) = (self.log.clone(), Arc::clone(&self.folded), context.address().downgrade());
-        let (read_along, stop) = (Self::read_along(log, folded, to), self.stop.clone());
+        let (log, own, to) = (self.log.clone(), self.own.clone(), context.address().downgrade());
+        let (read_along, stop) = (Self::read_along(log, own, to), self.stop.clone());
         self.log.spawn(async move {
             stop.run_until_cancelled(read_along).await;
         });
@@ -251,7 +265,7 @@ impl Handler<TakeIn> for BoxActor {
     type Result = ();
 
     fn handle(&mut self, TakeIn(read): TakeIn, context: &mut Context<Self>) {
-        self.on(Event::LogRead(read), context);
+        self.on(read.map_or(Event::ReadingInterrupted, Event::LogRead), context);
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | state | what it waits for |
 //! |---|---|
-//! | catching up | the end of the log, as it was when the box opened |
+//! | catching up | the end of the log: the box has just opened, or reading it was interrupted |
 //! | idle | a ballot |
 //! | waiting | the moment at which the next block of a crowd may begin |
 //! | in flight | the acknowledgement of a block |
@@ -22,7 +22,7 @@ use nats::{Monotonic, Now};
 use subjects::{BallotsCast, MessageId, RoundId, Voter};
 
 use crate::event::{Action, Appended, Event, Logged, PlaceRead, Read, Report};
-use crate::in_flight::{InFlightBlock, Whose, turn_away};
+use crate::in_flight::{InFlightBlock, Whose, id_of, is_own, turn_away};
 use crate::pace::Pace;
 use crate::rules::{BlockBuilder, Fold, Standing, Verdict};
 use crate::search::{Conclusion, Question, Search};
@@ -48,6 +48,8 @@ pub struct BallotBox<R> {
     /// How many blocks it has appended.
     blocks: u64,
     pace: Pace,
+    /// Whether reading was not interrupted since the end of the log was read.
+    is_current: bool,
     state: State<R>,
 }
 
@@ -80,6 +82,7 @@ impl<R> BallotBox<R> {
             waiting: VecDeque::new(),
             blocks: 0,
             pace: Pace::default(),
+            is_current: false,
             state: State::CatchingUp,
         }
     }
@@ -102,6 +105,7 @@ impl<R> BallotBox<R> {
             self.dismiss_late(&mut step);
         }
         match self.state {
+            State::Idle if !self.is_current => self.state = State::CatchingUp,
             State::Idle => self.state = self.begin_block(&mut step),
             State::Sealed => {
                 self.judge(&mut step);
@@ -110,9 +114,9 @@ impl<R> BallotBox<R> {
         }
     }
 
-    /// Whether it has folded everything that was in the log when it opened.
+    /// Whether it has folded everything that was in the log when it opened, or when reading was last interrupted.
     pub fn is_caught_up(&self) -> bool {
-        !matches!(self.state, State::CatchingUp)
+        self.is_current
     }
 
     /// Whether it has nothing to do until a ballot comes.
@@ -160,9 +164,15 @@ impl<R> BallotBox<R> {
         let now = step.now.monotonic;
         match (std::mem::replace(&mut self.state, State::Idle), event) {
             (State::CatchingUp, Event::LogRead(read)) => {
-                let is_caught_up = read.at_end;
                 self.fold(read, None, step);
-                if is_caught_up { State::Idle } else { State::CatchingUp }
+                State::Idle
+            }
+            (state, Event::ReadingInterrupted) => {
+                self.is_current = false;
+                match state {
+                    State::Waiting(_) => State::Idle,
+                    state => state,
+                }
             }
             (State::InFlight(mut block), Event::LogRead(read)) => {
                 self.fold(read, Some(&mut block), step);
@@ -208,7 +218,9 @@ impl<R> BallotBox<R> {
 
     /// Folds what was read, and notes what is stored at the place of the block in flight.
     fn fold(&mut self, read: Read, mut block: Option<&mut InFlightBlock<R>>, step: &mut Step<R>) {
+        self.is_current |= read.at_end;
         for logged in read.messages {
+            self.check_folded(&logged, step);
             if let Some(block) = &mut block {
                 block.note(&logged);
             }
@@ -220,6 +232,14 @@ impl<R> BallotBox<R> {
                     self.fold.pass_over(sequence);
                 }
             }
+        }
+    }
+
+    /// Every message is read once, so one that is folded already is an own block that was acknowledged. When it is not, the
+    /// log was restored to an older state.
+    fn check_folded(&self, logged: &Logged, step: &mut Step<R>) {
+        if logged.sequence <= self.fold.sequence() && !is_own(&self.name, logged.id.as_deref()) {
+            step.actions.push(Action::Fail);
         }
     }
 
@@ -364,7 +384,7 @@ impl<R> BallotBox<R> {
         self.pace.note(ballots.len(), step.now.monotonic);
         self.blocks += 1;
         let (number, expected) = (self.blocks, self.fold.sequence());
-        let id = MessageId::named(format!("{}-{number}", self.name.as_str()));
+        let id = id_of(&self.name, number);
         let block = Arc::new(BallotsCast { at: step.now.wall, round: self.round.clone(), ballots });
         let oldest = waiting.iter().map(|(waiting, _)| waiting.since).min().unwrap_or_default();
         step.actions.push(Action::Append {

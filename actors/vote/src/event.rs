@@ -12,8 +12,11 @@ use crate::waiting::{Accepted, NotAccepted, Outcome};
 pub enum Event {
     /// Ballots were handed in.
     BallotsWait,
-    /// Messages of the log were read, in order and without a gap.
+    /// Messages of the log were read, in order and without a gap. The box's own blocks may be missing once it has folded
+    /// them.
     LogRead(Read),
+    /// Reading was interrupted. Until the next messages are read, nobody knows whether the log still holds what was folded.
+    ReadingInterrupted,
     /// The answer to [`Action::Append`].
     Appended {
         /// The block's number.

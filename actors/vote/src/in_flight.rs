@@ -18,6 +18,16 @@ pub(crate) enum Whose {
     Another,
 }
 
+/// The id of a box's block: the box's name and the block's number.
+pub(crate) fn id_of(name: &MessageId, number: u64) -> MessageId {
+    MessageId::named(format!("{}-{number}", name.as_str()))
+}
+
+/// Whether a message with this id is a block of the box with this name.
+pub(crate) fn is_own(name: &MessageId, id: Option<&str>) -> bool {
+    id.and_then(|id| id.strip_prefix(name.as_str())).is_some_and(|number| number.starts_with('-'))
+}
+
 /// A block that is being appended, and the ballots that wait for it.
 #[derive(Debug)]
 pub(crate) struct InFlightBlock<R> {

@@ -129,7 +129,7 @@ async fn read_replaced(log: &Log) -> Option<HashSet<(Voter, BallotId)>> {
     let mut reading = log.read();
     loop {
         // An operator may have deleted it meanwhile; other rounds wait for their turn.
-        let read = timeout(READ_WITHIN, reading.next(|| 0)).await.ok()?;
+        let Some(read) = timeout(READ_WITHIN, reading.next(|_| false)).await.ok()? else { continue };
         for Logged { message, .. } in read.messages {
             match message {
                 Ok(VoteMessage::Cast(block)) => replaced.extend(

@@ -1,6 +1,6 @@
 //! The log of one round, as its box writes and reads it.
 
-use nats::{Bus, Expect, Follower, SayError, StartAt, TraceContext, Unavailable};
+use nats::{Bus, Expect, Follower, SayError, StartAt, StoredMessage, TraceContext, Unavailable};
 use subjects::{BallotId, BallotsCast, Heard, MessageId, Place, RoundId, Stream, VoteMessage, Voter};
 use tracing::{debug, warn};
 
@@ -97,16 +97,15 @@ impl Log {
 pub struct Reading(Follower);
 
 impl Reading {
-    /// The next messages, as many as are ready. `folded` tells up to where they are known already: those need not
-    /// be decoded again.
-    pub async fn next(&mut self, folded: impl Fn() -> u64) -> Read {
-        let batch = self.0.next().await;
-        let folded = folded();
+    /// The next messages, as many as are ready; `None` as soon as reading is interrupted. `skips` tells which need not be
+    /// decoded.
+    pub async fn next(&mut self, skips: impl Fn(&StoredMessage) -> bool) -> Option<Read> {
+        let batch = self.0.next_or_interruption().await?;
         let mut messages = Vec::with_capacity(batch.messages.len());
-        for letter in batch.messages.into_iter().filter(|letter| letter.sequence > folded) {
-            let message = VoteMessage::hear(&letter.subject, &letter.payload);
-            messages.push(Logged { sequence: letter.sequence, id: letter.id, message });
+        for stored in batch.messages.into_iter().filter(|stored| !skips(stored)) {
+            let message = VoteMessage::hear(&stored.subject, &stored.payload);
+            messages.push(Logged { sequence: stored.sequence, id: stored.id, message });
         }
-        Read { messages, at_end: batch.at_end }
+        Some(Read { messages, at_end: batch.at_end })
     }
 }

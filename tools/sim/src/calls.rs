@@ -98,6 +98,7 @@ impl Election {
                 self.reply(number, Answer::Done);
             }
             Call::Seal => {
+                self.check_key();
                 self.server.stream_mut(StreamName::Votes).is_sealed = true;
                 self.say(format_args!("the server seals the log"));
                 self.reply(number, Answer::Done);
@@ -154,6 +155,7 @@ impl Election {
     /// Stores a message for good.
     pub fn store(&mut self, publish: Publish) -> u64 {
         let now = self.server_clock();
+        self.check_stored(&publish.content);
         if publish.stream == StreamName::Votes {
             let stored = self.books.store(&publish.content);
             self.hold(stored);
@@ -198,6 +200,13 @@ impl Election {
             self.settle_call(number, Answer::Unanswered);
         } else if pending.arrivals == 0 {
             self.calls.open.remove(&number);
+        }
+    }
+
+    /// Every request that is on its way dies with its connection.
+    pub fn calls_die(&mut self) {
+        for pending in self.calls.open.values_mut() {
+            pending.is_refused = true;
         }
     }
 

@@ -11,6 +11,7 @@ use crate::calls::Calls;
 use crate::plan::{Fault, Plan};
 use crate::process::{Kind, Process};
 use crate::random::Random;
+use crate::scoreboard::Scores;
 use crate::server::{Owner, Server, Stored};
 use crate::trace::Trace;
 use crate::voters::Voters;
@@ -20,7 +21,7 @@ const REST_WITHIN: Moment = 90 * SECOND;
 /// An election that takes more steps than this does not come to rest.
 const STEPS_MAX: usize = 200_000;
 /// When the election begins, in milliseconds since 1970.
-const BEGIN: i64 = 1_795_253_400_000;
+pub(crate) const BEGIN: i64 = 1_795_253_400_000;
 
 /// What happens.
 #[derive(Debug)]
@@ -45,6 +46,10 @@ pub(crate) enum Happening {
     Wake(Owner),
     /// The regular wake of a box.
     Interval(usize, u32),
+    /// A statement reaches the scoreboard.
+    Statement(usize),
+    /// The answer to a statement reaches its process, or it is too late for one.
+    Row(usize),
     /// A process starts.
     Start(usize),
     /// Something goes wrong.
@@ -80,12 +85,18 @@ pub(crate) struct Election {
     pub now: Moment,
     pub agenda: Agenda<Happening>,
     pub server: Server,
+    pub scores: Scores,
     pub calls: Calls,
     pub processes: Vec<Process>,
     pub voters: Voters,
     pub books: Books,
     pub trace: Trace,
     pub is_calm: bool,
+    /// Whether an operator has restored an older copy of the log, and has not repaired the counts since.
+    pub is_log_rolled_back: bool,
+    /// Whether the scoreboard came back from an older copy.
+    pub are_scores_rolled_back: bool,
+    ids: u64,
     /// The last moment at which something was stored, so that no two messages have the same.
     stored_at: i64,
     violation: Option<Violation>,
@@ -111,12 +122,16 @@ impl Election {
             now: 0,
             agenda: Agenda::default(),
             server: Server::default(),
+            scores: Scores::default(),
             calls: Calls::default(),
             processes: Process::all(&plan),
             voters: Voters::of(&plan),
             books: Books::new(plan.changeable),
             trace: Trace::new(keeps_trace),
             is_calm: false,
+            is_log_rolled_back: false,
+            are_scores_rolled_back: false,
+            ids: 0,
             stored_at: BEGIN,
             violation: None,
             plan,
@@ -127,6 +142,7 @@ impl Election {
     }
 
     fn begin(&mut self) {
+        self.make_round();
         for process in 0..self.processes.len() {
             self.agenda.plan(0, Happening::Start(process));
         }
@@ -181,6 +197,8 @@ impl Election {
             Happening::ConsumerGone(owner, number) => self.consumer_is_gone(owner, number),
             Happening::Wake(owner) => self.wake(owner),
             Happening::Interval(process, life) => self.interval(process, life),
+            Happening::Statement(number) => self.statement_arrives(number),
+            Happening::Row(number) => self.row_arrives(number),
             Happening::Start(process) => self.start(process),
             Happening::Fault(fault) => self.goes_wrong(fault),
             Happening::Mend(fault) => self.mends(fault),
@@ -240,6 +258,12 @@ impl Election {
         }
     }
 
+    /// A number that was not handed out before.
+    pub fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
     /// Adds a line to the trace.
     pub fn say(&mut self, line: fmt::Arguments) {
         self.trace.add(self.now, line);
@@ -268,9 +292,8 @@ impl Election {
 
     fn check_at_rest(&mut self) {
         self.hold(self.books.keep());
-        if self.books.sealed_at().is_none() {
-            self.violate("the log has no seal at rest");
-        }
+        self.check_counted();
+        self.check_closed();
     }
 
     /// What every process knows is a prefix of the log.
@@ -288,6 +311,6 @@ impl Election {
     }
 }
 
-fn timestamp(millis: i64) -> Timestamp {
+pub(crate) fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(millis).expect("a moment of this century")
 }

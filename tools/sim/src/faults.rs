@@ -1,11 +1,11 @@
 //! What goes wrong, and how it is put right.
 
-use subjects::RoundSealed;
+use tally::rules::Scoreboard;
 
 use crate::agenda::{MILLI, SECOND};
 use crate::election::{Election, Happening};
 use crate::plan::Fault;
-use crate::server::{Content, Expect, Publish, StreamName, Subject};
+use crate::server::{Content, Expect, Part, Publish, StreamName, Subject};
 
 impl Election {
     pub fn goes_wrong(&mut self, fault: Fault) {
@@ -34,11 +34,23 @@ impl Election {
             }
             Fault::RollBack(lacks) => self.roll_back(lacks),
             Fault::Garbage => self.store_garbage(),
-            Fault::DeleteConsumer
-            | Fault::Redeliver(_)
-            | Fault::ScoreboardDown(_)
-            | Fault::ScoreboardRollBack(_)
-            | Fault::Repair => {}
+            Fault::DeleteConsumer => self.delete_consumer(),
+            Fault::Redeliver(again) => {
+                let durable = self.server.durable.and_then(|it| self.server.consumers.get_mut(&it));
+                if let Some(consumer) = durable {
+                    consumer.next = consumer.next.saturating_sub(again).max(1);
+                    self.send_ready(StreamName::Votes);
+                }
+            }
+            Fault::ScoreboardDown(for_) => {
+                self.scores.is_down = true;
+                self.after(for_, Happening::Mend(fault));
+            }
+            Fault::ScoreboardRollBack(commits) => {
+                self.scores.roll_back(commits);
+                self.are_scores_rolled_back = true;
+            }
+            Fault::Repair => self.repair(),
         }
     }
 
@@ -48,6 +60,7 @@ impl Election {
             Fault::ServerDown(_) => self.server.is_down = false,
             Fault::StaleLeader(..) => self.server.stale_end = None,
             Fault::Full(_) => self.server.is_full = false,
+            Fault::ScoreboardDown(_) => self.scores.is_down = false,
             _ => {}
         }
     }
@@ -67,7 +80,7 @@ impl Election {
 
     fn forget_readers_of_server(&mut self) {
         let durable = self.server.durable;
-        self.server.forget_consumers(|consumer| consumer.owner.part != crate::server::Part::Intake);
+        self.server.forget_consumers(|consumer| !matches!(consumer.owner.part, Part::Intake(_)));
         self.server.durable = durable;
         for process in 0..self.processes.len() {
             let back_after = self.random.between(10 * MILLI, SECOND);
@@ -88,6 +101,8 @@ impl Election {
         self.server.stream_mut(StreamName::Votes).roll_back(end);
         self.server.forget_consumers(|consumer| consumer.stream == StreamName::Votes);
         self.books.roll_back(end);
+        self.calls_die();
+        self.is_log_rolled_back = true;
         self.say(format_args!("the log ends at {end} again"));
         for process in 0..self.processes.len() {
             if let Some(vote) = self.vote(process)
@@ -120,6 +135,10 @@ impl Election {
         self.server.is_down = false;
         self.server.is_full = false;
         self.server.stale_end = None;
+        self.scores.is_down = false;
+        if self.is_log_rolled_back {
+            self.repair();
+        }
         for process in 0..self.processes.len() {
             let life = self.processes[process].life;
             self.processes[process].resumes_at = None;
@@ -128,24 +147,28 @@ impl Election {
         }
     }
 
-    /// The seal is written.
-    pub fn close_round(&mut self) {
-        let publish = Publish {
-            stream: StreamName::Votes,
-            subject: Subject::Sealed,
-            id: format!("seal-{}", self.now),
-            content: Content::Seal(RoundSealed {
-                at: self.clocks(0).wall,
-                round: self.round.clone(),
-                why: "it was closed".to_owned(),
-            }),
-            expect: Expect::LastOfSubject(0),
-        };
-        if !self.server.is_down && self.server.check(&publish).is_ok() {
-            self.store(publish);
+    fn delete_consumer(&mut self) {
+        if let Some(number) = self.server.durable.take()
+            && let Some(consumer) = self.server.consumers.remove(&number)
+        {
+            self.after(4 * SECOND, Happening::ConsumerGone(consumer.owner, number));
         }
-        if self.books.sealed_at().is_none() || !self.is_calm {
-            self.after(SECOND / 5, Happening::Close);
-        }
+    }
+
+    /// An operator counts the log again, and puts these counts in place.
+    pub fn repair(&mut self) {
+        let end = self.books.end();
+        let Some(prefix) = self.books.prefix(end).cloned() else { return };
+        let stored_at = self.server.stream(StreamName::Votes).at(end).map(|stored| stored.stored_at);
+        self.scores.replace(Scoreboard {
+            sequence: end,
+            stored_at,
+            votes: prefix.votes,
+            ledger: prefix.ledger,
+            is_final: prefix.is_final,
+            generation: 0,
+        });
+        self.is_log_rolled_back = false;
+        self.say(format_args!("an operator repairs the counts, up to {end}"));
     }
 }

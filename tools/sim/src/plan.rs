@@ -80,8 +80,10 @@ pub struct Plan {
     pub latency: [u64; 2],
     /// How long a voter thinks, from and to, in microseconds.
     pub pauses: [u64; 2],
-    /// When voters come together as a crowd, and when the round closes.
+    /// When voters come together as a crowd, if they do.
     pub crowd_at: Option<Moment>,
+    /// When the round opens.
+    pub opens_at: Moment,
     /// When the round closes.
     pub closes_at: Moment,
     /// When everything that goes wrong has gone wrong.
@@ -113,6 +115,7 @@ impl Plan {
             latency: if slow { [MILLI, 40 * MILLI] } else { [100, 2 * MILLI] },
             pauses: if random.chance(300) { [MILLI, 100 * MILLI] } else { [20 * MILLI, SECOND] },
             crowd_at: random.chance(250).then(|| random.between(0, closes_at)),
+            opens_at: random.between(MILLI, 200 * MILLI),
             closes_at,
             calm_at,
             noise: Noise::default(),
@@ -125,7 +128,7 @@ impl Plan {
 
     /// How many processes there are.
     pub fn processes(&self) -> usize {
-        self.votes
+        self.votes + self.tallies + self.rounds + self.results
     }
 
     /// Each kind of noise in some elections, so that it is not drowned by the others.

@@ -4,12 +4,18 @@ use crate::agenda::{MILLI, Moment, SECOND};
 use crate::election::{Election, Happening};
 use crate::plan::Plan;
 use crate::server::{Answer, Call, Owner, Part};
+use crate::result::ResultProcess;
+use crate::round::RoundProcess;
+use crate::tally::TallyProcess;
 use crate::vote::VoteProcess;
 
 /// What a process is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Vote,
+    Tally,
+    Round,
+    Result,
 }
 
 /// A process, up or down.
@@ -31,12 +37,18 @@ pub(crate) struct Process {
 pub(crate) enum Kind {
     Down,
     Vote(Box<VoteProcess>),
+    Tally(Box<TallyProcess>),
+    Round(Box<RoundProcess>),
+    Result(Box<ResultProcess>),
 }
 
 impl Process {
     /// The processes of a plan, all of them down.
     pub fn all(plan: &Plan) -> Vec<Self> {
-        let roles = std::iter::repeat_n(Role::Vote, plan.votes);
+        let roles = std::iter::repeat_n(Role::Vote, plan.votes)
+            .chain(std::iter::repeat_n(Role::Tally, plan.tallies))
+            .chain(std::iter::repeat_n(Role::Round, plan.rounds))
+            .chain(std::iter::repeat_n(Role::Result, plan.results));
         let process = |role| Self {
             role,
             kind: Kind::Down,
@@ -53,7 +65,10 @@ impl Process {
     pub fn is_at_rest(&self) -> bool {
         match &self.kind {
             Kind::Down => false,
-            Kind::Vote(vote) => vote.is_stopped,
+            Kind::Vote(vote) => vote.is_at_rest(),
+            Kind::Tally(tally) => tally.is_done,
+            Kind::Round(round) => round.lifecycle.is_done(),
+            Kind::Result(result) => result.is_final(),
         }
     }
 
@@ -62,6 +77,9 @@ impl Process {
         match &self.kind {
             Kind::Down => "is down".to_owned(),
             Kind::Vote(vote) => format!("{:?}", vote.ballot_box),
+            Kind::Tally(tally) => tally.words(),
+            Kind::Round(round) => format!("{:?}", round.lifecycle),
+            Kind::Result(result) => format!("{:?}", result.newest),
         }
     }
 }
@@ -91,6 +109,9 @@ impl Election {
         self.say(format_args!("process {number} starts, life {life}"));
         match role {
             Role::Vote => self.start_vote(number),
+            Role::Tally => self.start_tally(number),
+            Role::Round => self.start_round(number),
+            Role::Result => self.start_result(number),
         }
         if self.server.is_down {
             self.after(100 * MILLI, Happening::Connect(number, life));
@@ -106,8 +127,9 @@ impl Election {
         process.kind = Kind::Down;
         self.say(format_args!("process {number} dies"));
         self.server.forget_consumers(|consumer| {
-            consumer.owner.process == number && consumer.owner.part != Part::Intake
+            consumer.owner.process == number && !matches!(consumer.owner.part, Part::Intake(_))
         });
+        self.scores.end_session(number);
         self.lose_requests(number);
         self.after(back_after, Happening::Start(number));
     }
@@ -124,6 +146,7 @@ impl Election {
         self.after(back_after, Happening::Connect(number, life));
         self.lose_calls(number);
         self.lose_readers(number);
+        self.lose_intake(number);
     }
 
     /// A process has its connection back, if there is something to connect to.
@@ -156,18 +179,44 @@ impl Election {
             Part::BoxReader | Part::RoundsReader | Part::TalliesReader => {
                 self.reader_happens(owner, nats::ordered_reader::Event::Wake);
             }
-            Part::Intake | Part::Count | Part::Share | Part::Lifecycle => {}
+            Part::Intake(asks) => {
+                if self.is_asked(owner.process, asks) {
+                    self.intake_happens(owner.process, nats::intake::ordered::Event::Wake);
+                }
+            }
+            Part::Decoder(asks, batch) => {
+                if self.is_asked(owner.process, asks) {
+                    self.decoded(owner.process, batch);
+                }
+            }
+            Part::Share => self.share_wakes(owner.process),
+            Part::Lifecycle => self.round_wakes(owner.process),
+            Part::Count(_) | Part::DeadLetters(..) | Part::Nobody => {}
         }
     }
 
     /// The answer to a call of a part of a process.
     pub fn answered(&mut self, owner: Owner, call: &Call, answer: Answer) {
+        let process = owner.process;
         match owner.part {
-            Part::Box(block) => self.box_is_answered(owner.process, block, call, answer),
+            Part::Box(block) => self.box_is_answered(process, block, call, answer),
             Part::BoxReader | Part::RoundsReader | Part::TalliesReader => {
                 self.reader_is_answered(owner, answer);
             }
-            Part::Intake | Part::Count | Part::Share | Part::Lifecycle => {}
+            Part::Intake(asks) => {
+                if self.is_asked(process, asks) {
+                    self.intake_is_answered(process, answer);
+                }
+            }
+            Part::DeadLetters(asks, batch) => {
+                if self.is_asked(process, asks) {
+                    self.dead_letter_is_answered(process, batch, answer);
+                }
+            }
+            Part::Count(questions) => self.count_is_answered_by_server(process, questions, call, answer),
+            Part::Share => self.check_answered_by_server(process, answer),
+            Part::Lifecycle => self.round_is_answered(process, call, answer),
+            Part::Decoder(..) | Part::Nobody => {}
         }
     }
 }

@@ -32,6 +32,11 @@ impl Election {
         }
         match (&mut self.processes[owner.process].kind, owner.part) {
             (Kind::Vote(vote), Part::BoxReader) if !vote.is_stopped => Some(&mut vote.reader),
+            (Kind::Vote(vote), Part::RoundsReader) => Some(&mut vote.rounds),
+            (Kind::Tally(tally), Part::RoundsReader) => Some(&mut tally.rounds),
+            (Kind::Round(round), Part::RoundsReader) => Some(&mut round.rounds),
+            (Kind::Round(round), Part::TalliesReader) => Some(&mut round.tallies),
+            (Kind::Result(result), Part::TalliesReader) => Some(&mut result.tallies),
             _ => None,
         }
     }
@@ -68,6 +73,9 @@ impl Election {
         reader.consumer = None;
         if let Some(number) = consumer {
             self.server.consumers.remove(&number);
+            if owner.part == Part::BoxReader {
+                self.box_reading_is_interrupted(owner.process);
+            }
         }
         match request {
             Request::AskEnd => self.call(owner, Call::LastSequence(stream)),
@@ -143,6 +151,13 @@ impl Election {
         if let Some(resumes_at) = self.paused_until(owner.process) {
             return self.agenda.plan(resumes_at, Happening::Deliver(owner, number, messages));
         }
+        if let Part::Intake(asks) = owner.part {
+            let messages = messages.into_iter().map(delivered).collect();
+            if self.is_asked(owner.process, asks) {
+                self.intake_is_delivered(owner, number, messages);
+            }
+            return;
+        }
         if self.reader(owner).is_some_and(|reader| reader.consumer == Some(number)) {
             let messages = messages.into_iter().map(delivered).collect();
             self.reader_happens(owner, Event::Delivered(messages));
@@ -156,7 +171,11 @@ impl Election {
         if let Some(resumes_at) = self.paused_until(owner.process) {
             return self.agenda.plan(resumes_at, Happening::ConsumerGone(owner, number));
         }
-        if self.reader(owner).is_some_and(|reader| reader.consumer == Some(number)) {
+        if let Part::Intake(asks) = owner.part {
+            if self.is_asked(owner.process, asks) {
+                self.intake_has_no_consumer(owner.process, number);
+            }
+        } else if self.reader(owner).is_some_and(|reader| reader.consumer == Some(number)) {
             self.reader_happens(owner, Event::Failed("no heartbeat".to_owned()));
         }
     }
@@ -165,6 +184,8 @@ impl Election {
     fn read_along(&mut self, owner: Owner, messages: Vec<Stored>, at_end: bool) {
         match owner.part {
             Part::BoxReader => self.box_reads(owner.process, messages, at_end),
+            Part::RoundsReader => self.rounds_are_read(owner.process, &messages),
+            Part::TalliesReader => self.tallies_are_read(owner.process, &messages),
             _ => {}
         }
     }

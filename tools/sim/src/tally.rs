@@ -416,11 +416,36 @@ impl Election {
         }
     }
 
+    /// Announced counts are those of the log up to their sequence.
+    pub fn check_announced(&mut self, counts: &TallyCounted) {
+        let Some(prefix) = self.books.prefix(counts.sequence) else { return };
+        let mut votes = counts.counts.clone();
+        votes.retain(|_, votes| *votes != 0);
+        let mut truth = prefix.votes.clone();
+        truth.retain(|_, votes| *votes > 0);
+        let is_true = votes.len() == truth.len()
+            && votes.iter().zip(&truth).all(|(one, other)| one.0 == other.0 && *one.1 as i64 == *other.1)
+            && counts.ledger == prefix.ledger
+            && counts.is_final == prefix.is_final;
+        if !is_true && !self.is_log_rolled_back {
+            let prefix = prefix.clone();
+            self.violate(format_args!("announced are {counts:?}, but the log has {prefix:?}"));
+        }
+    }
+
     /// The connection of a tally is lost.
     pub fn lose_intake(&mut self, number: usize) {
         if self.counting(number).is_some_and(|counting| counting.consumer.is_some()) {
             self.intake_happens(number, Fed::Failed("the connection is lost".to_owned()));
         }
+    }
+}
+
+impl TallyProcess {
+    /// What it is doing, for people.
+    pub fn words(&self) -> String {
+        let count = self.counting.as_ref().map(|counting| &counting.count);
+        format!("{:?}, {count:?}", self.share)
     }
 }
 

@@ -1,13 +1,15 @@
 //! A vote process: the shipped ballot box and queue, with a shell that is the simulator's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use nats::ordered_reader::{Event as ReaderEvent, StartAt};
-use subjects::{MessageId, Unreadable, VoteMessage};
+use nats::StartAt;
+use nats::ordered_reader::Event as ReaderEvent;
+use subjects::{MessageId, RoundChanged, RoundState, Unreadable, VoteMessage};
 use vote::ballot_box::WAKE_EVERY;
 use vote::event::{Action, Appended, Event, Logged, PlaceRead, Read};
 use vote::queue::{Queue, TurnedAway};
-use vote::rules::Refusal as BallotRefusal;
+use vote::rules::{Refusal as BallotRefusal, takes_ballots};
 use vote::{Accepted, BallotBox, NotAccepted, Waiting};
 
 use crate::agenda::Moment;
@@ -25,8 +27,13 @@ pub(crate) struct VoteProcess {
     pub ballot_box: BallotBox<Reply>,
     queue: Queue<Reply>,
     pub reader: Along,
+    pub rounds: Along,
+    /// The round as it knows it.
+    pub round: Option<Arc<RoundChanged>>,
     /// Whether it knows that it has read to the end of the log.
     is_told: bool,
+    /// Whether it has opened a box.
+    is_open: bool,
     /// Whether the seal is in the log and the box has nothing left to do.
     pub is_stopped: bool,
     /// Whether the log went back to an older state since it was started.
@@ -37,6 +44,15 @@ pub(crate) struct VoteProcess {
     appended_at: Option<Moment>,
 }
 
+impl VoteProcess {
+    /// Whether it has nothing left to do: its box has read the seal, or it never opened one.
+    pub fn is_at_rest(&self) -> bool {
+        let is_closed =
+            self.round.as_ref().is_some_and(|changed| changed.round.state == RoundState::Closed);
+        is_closed && (self.is_stopped || !self.is_open)
+    }
+}
+
 impl Election {
     pub fn start_vote(&mut self, number: usize) {
         let life = self.processes[number].life;
@@ -45,16 +61,32 @@ impl Election {
             ballot_box: BallotBox::new(self.round.clone(), self.plan.changeable, name),
             queue: Queue::new(self.plan.waiting_max),
             reader: Along::new(StreamName::Votes, StartAt::Sequence(1)),
+            rounds: Along::new(StreamName::Rounds, StartAt::NewestPerSubject),
+            round: None,
             is_told: false,
+            is_open: false,
             is_stopped: false,
             is_behind_a_rollback: false,
             trouble_at: None,
             appended_at: None,
         };
         self.processes[number].kind = Kind::Vote(Box::new(vote));
-        let owner = Owner { process: number, life, part: Part::BoxReader };
+        let owner = Owner { process: number, life, part: Part::RoundsReader };
         self.reader_happens(owner, ReaderEvent::Wake);
-        self.after(micros(WAKE_EVERY), Happening::Interval(number, life));
+    }
+
+    /// A vote process hears of the round: it opens a box for an open one.
+    pub fn vote_hears(&mut self, number: usize, changed: Arc<RoundChanged>) {
+        let life = self.processes[number].life;
+        let Some(vote) = self.vote(number) else { return };
+        let opens = !vote.is_open && changed.round.state == RoundState::Open;
+        vote.is_open |= opens;
+        vote.round = Some(changed);
+        if opens {
+            let owner = Owner { process: number, life, part: Part::BoxReader };
+            self.reader_happens(owner, ReaderEvent::Wake);
+            self.after(micros(WAKE_EVERY), Happening::Interval(number, life));
+        }
     }
 
     /// The vote process of this number, if it is up.
@@ -88,7 +120,15 @@ impl Election {
         let now = self.now;
         let ballot = self.voters.requests[request].ballot.clone();
         self.voters.requests[request].is_at(life, self.now);
+        let now_there = self.clocks(number).wall;
         let Some(vote) = self.vote(number) else { return };
+        let takes_ballots = match &vote.round {
+            Some(changed) => takes_ballots(&changed.round, now_there),
+            None => Err(BallotRefusal::NotYetOpen),
+        };
+        if let Err(refusal) = takes_ballots {
+            return self.answer(number, request, Err(NotAccepted::Refused(refusal)));
+        }
         if !is_connected {
             vote.trouble_at = Some(now);
             return self.answer(number, request, Err(NotAccepted::LogAway));
@@ -110,8 +150,11 @@ impl Election {
             vote.ballot_box.hand_in(vote.queue.take());
             vote.ballot_box.on(happened, now, &mut actions);
             vote.queue.note_held(vote.ballot_box.waiting());
+            let life = self.processes[number].life;
             for action in actions {
-                self.box_acts(number, action);
+                if self.vote(number).is_some() && self.processes[number].life == life {
+                    self.box_acts(number, action);
+                }
             }
             if let Some(vote) = self.vote(number)
                 && vote.ballot_box.is_idle()
@@ -213,14 +256,20 @@ impl Election {
     /// Messages of the log that were read along reach the box.
     pub fn box_reads(&mut self, number: usize, messages: Vec<Stored>, at_end: bool) {
         let Some(vote) = self.vote(number) else { return };
-        let folded = vote.ballot_box.sequence();
-        let messages: Vec<Logged> =
-            messages.into_iter().filter(|stored| stored.sequence > folded).map(logged).collect();
+        let messages: Vec<Logged> = messages.into_iter().map(logged).collect();
         if messages.is_empty() && vote.is_told {
             return;
         }
         vote.is_told |= at_end;
         self.box_happens(number, Event::LogRead(Read { messages, at_end }));
+    }
+
+    /// What reads the log along for a box is interrupted.
+    pub fn box_reading_is_interrupted(&mut self, number: usize) {
+        if let Some(vote) = self.vote(number) {
+            vote.is_told = false;
+        }
+        self.box_happens(number, Event::ReadingInterrupted);
     }
 
     /// A box answers a voter: what it says must be true.
@@ -245,13 +294,16 @@ impl Election {
         }
         let (ballot, arrived_at) = (asked.ballot.clone(), asked.arrived_at.unwrap_or(0));
         let key = (ballot.voter, ballot.id);
-        let waited = self.now - arrived_at;
+        let (waited, wall) = (self.now - arrived_at, self.clocks(number).wall);
         let Some(vote) = self.vote(number) else { return Ok(()) };
         // What it knows is of a log that is no more.
         if vote.is_behind_a_rollback {
             return Ok(());
         }
         let (trouble_at, appended_at) = (vote.trouble_at, vote.appended_at);
+        let is_closed_at_the_door =
+            vote.round.as_ref().is_some_and(|changed| takes_ballots(&changed.round, wall).is_err());
+        let is_unknown = vote.round.as_ref().is_none_or(|it| it.round.state == RoundState::Draft);
         let is_full = vote.queue.len() + vote.ballot_box.waiting() >= self.plan.waiting_max;
         match answer {
             Ok(accepted) => {
@@ -277,7 +329,11 @@ impl Election {
                     NotAccepted::Refused(BallotRefusal::AlreadyVoted) => {
                         !self.plan.changeable && self.books.newest(&ballot.voter).is_some()
                     }
-                    NotAccepted::Refused(BallotRefusal::Closed) => self.books.sealed_at().is_some(),
+                    NotAccepted::Refused(BallotRefusal::Closed) => {
+                        self.books.sealed_at().is_some() || is_closed_at_the_door
+                    }
+                    // It does not know the round yet, which the product answers with 503.
+                    NotAccepted::Refused(BallotRefusal::NotYetOpen) => is_unknown,
                     NotAccepted::LogAway => {
                         waited > micros(vote::ballot_box::ANSWER_WITHIN)
                             || trouble_at.is_some_and(|at| at >= arrived_at)

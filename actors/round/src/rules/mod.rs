@@ -4,7 +4,7 @@ mod demonstration;
 mod edit;
 mod option;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod text;
 mod wish;
 

@@ -227,6 +227,32 @@ fn behind_a_crowds_block_the_next_one_waits_for_its_moment() {
 }
 
 #[test]
+fn nothing_is_appended_while_nobody_knows_what_the_log_holds() {
+    let mut bench = Bench::in_flight(&[1]);
+    bench.on(Event::ReadingInterrupted);
+    bench.cast(&[2]);
+    let actions = bench.answered(1, Appended::Stored(1));
+    assert_eq!(answers(&actions), [(1, Ok(place(1, 0)))]);
+    assert_eq!(appended(&actions), None);
+    assert!(!bench.ballot_box.is_caught_up());
+    let behind = Read { messages: Vec::new(), at_end: false };
+    assert!(bench.on(Event::LogRead(behind)).is_empty());
+    assert!(appended(&bench.reads(Vec::new())).is_some());
+
+    let mut bench = Bench::idle();
+    bench.on(Event::ReadingInterrupted);
+    assert!(bench.cast(&[1]).is_empty());
+}
+
+#[test]
+fn another_message_where_a_block_was_folded_ends_the_process() {
+    let mut bench = Bench::in_flight(&[1]);
+    bench.answered(1, Appended::Stored(1));
+    let actions = bench.reads(vec![logged(1, "x", another(7))]);
+    assert!(actions.iter().any(|action| matches!(action, Action::Fail)));
+}
+
+#[test]
 fn an_answer_about_a_settled_block_changes_nothing() {
     let mut bench = Bench::in_flight(&[1]);
     bench.answered(1, Appended::Stored(1));

@@ -110,14 +110,20 @@ pub enum Part {
     RoundsReader,
     /// What follows the counts.
     TalliesReader,
-    /// What feeds the count.
-    Intake,
-    /// The count.
-    Count,
+    /// What feeds the count; what was asked under an older number is void.
+    Intake(u32),
+    /// What decodes this batch for the intake.
+    Decoder(u32, u64),
+    /// What dead-letters messages of this batch.
+    DeadLetters(u32, u64),
+    /// The count; what was asked under an older number is void.
+    Count(u32),
     /// What shares the rounds.
     Share,
-    /// What takes a closed round to its end.
+    /// What takes a round through its life.
     Lifecycle,
+    /// Nobody waits for the answer.
+    Nobody,
 }
 
 /// A message of a cluster that is not stored by most of its servers yet.
