@@ -45,7 +45,7 @@ pub(crate) fn same(one: &TallyCounted, other: &TallyCounted) -> bool {
 }
 
 /// Whether a round is counted to its seal and its final counts are announced. A tally may have died between the two.
-pub(crate) fn is_done(round: &RoundId, scoreboard: &Scoreboard, newest: Option<&TallyCounted>) -> bool {
+pub fn is_done(round: &RoundId, scoreboard: &Scoreboard, newest: Option<&TallyCounted>) -> bool {
     let announces =
         |newest: &TallyCounted| same(newest, &announcement(round, scoreboard, newest.at, newest.head));
     scoreboard.is_final && newest.is_some_and(announces)

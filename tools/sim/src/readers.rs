@@ -31,7 +31,7 @@ impl Election {
             return None;
         }
         match (&mut self.processes[owner.process].kind, owner.part) {
-            (Kind::Vote(vote), Part::BoxReader) if !vote.is_stopped => Some(&mut vote.reader),
+            (Kind::Vote(vote), Part::BoxReader) => (!vote.is_stopped).then_some(&mut vote.reader),
             (Kind::Vote(vote), Part::RoundsReader) => Some(&mut vote.rounds),
             (Kind::Tally(tally), Part::RoundsReader) => Some(&mut tally.rounds),
             (Kind::Round(round), Part::RoundsReader) => Some(&mut round.rounds),

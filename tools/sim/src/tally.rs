@@ -233,7 +233,9 @@ impl Election {
                 None => self.after(4 * SECOND, Happening::ConsumerGone(owner, consumer.unwrap_or(0))),
             },
             Feed::Decode { number: batch, messages } => {
-                counting.decoding.insert(batch, messages);
+                if let Some(counting) = self.counting(number) {
+                    counting.decoding.insert(batch, messages);
+                }
                 let takes = self.random.between(50, 2 * MILLI);
                 self.after(takes, Happening::Wake(self.owner(number, Part::Decoder(asks, batch))));
             }
