@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Settings;
-
 use crate::plan::{Harm, Part, Step};
 use crate::story::Numbers;
 use urna_world::Scoreboard;

@@ -84,17 +84,13 @@ impl Election {
                 self.reply(number, Answer::Opened(consumer, pending));
             }
             Call::OpenDurable(from) => {
-                if let Some(before) = self.server.durable.take() {
-                    self.server.consumers.remove(&before);
-                }
+                self.delete_durable();
                 let (consumer, pending) = self.server.open(StreamName::Votes, Some(from), owner);
                 self.server.durable = Some(consumer);
                 self.reply(number, Answer::Opened(consumer, pending));
             }
             Call::DeleteDurable => {
-                if let Some(before) = self.server.durable.take() {
-                    self.server.consumers.remove(&before);
-                }
+                self.delete_durable();
                 self.reply(number, Answer::Done);
             }
             Call::Seal => {

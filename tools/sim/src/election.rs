@@ -96,6 +96,8 @@ pub(crate) struct Election {
     pub is_log_rolled_back: bool,
     /// Whether the scoreboard came back from an older copy.
     pub are_scores_rolled_back: bool,
+    /// The id of the message with the key by which voters are known.
+    pub voter_key: Option<String>,
     ids: u64,
     /// The last moment at which something was stored, so that no two messages have the same.
     stored_at: i64,
@@ -131,6 +133,7 @@ impl Election {
             is_calm: false,
             is_log_rolled_back: false,
             are_scores_rolled_back: false,
+            voter_key: None,
             ids: 0,
             stored_at: BEGIN,
             violation: None,
@@ -276,7 +279,9 @@ impl Election {
 
     /// Whether nothing is left to be done.
     fn is_at_rest(&self) -> bool {
-        self.voters.are_content() && self.processes.iter().all(|process| process.is_at_rest())
+        self.voters.are_content()
+            && self.are_counts_shown()
+            && self.processes.iter().all(|process| process.is_at_rest())
     }
 
     fn restless(&self) -> String {

@@ -34,7 +34,7 @@ impl Election {
             }
             Fault::RollBack(lacks) => self.roll_back(lacks),
             Fault::Garbage => self.store_garbage(),
-            Fault::DeleteConsumer => self.delete_consumer(),
+            Fault::DeleteConsumer => self.delete_durable(),
             Fault::Redeliver(again) => {
                 let durable = self.server.durable.and_then(|it| self.server.consumers.get_mut(&it));
                 if let Some(consumer) = durable {
@@ -44,6 +44,7 @@ impl Election {
             }
             Fault::ScoreboardDown(for_) => {
                 self.scores.is_down = true;
+                self.scores.end_sessions();
                 self.after(for_, Happening::Mend(fault));
             }
             Fault::ScoreboardRollBack(commits) => {
@@ -142,16 +143,19 @@ impl Election {
         for process in 0..self.processes.len() {
             let life = self.processes[process].life;
             self.processes[process].resumes_at = None;
+            self.processes[process].wall_offset = 0;
             self.connect(process, life);
             self.start(process);
         }
     }
 
-    fn delete_consumer(&mut self) {
+    /// The tally's consumer is deleted. A process that reads from it learns so, soon or by the missing heartbeats.
+    pub fn delete_durable(&mut self) {
         if let Some(number) = self.server.durable.take()
             && let Some(consumer) = self.server.consumers.remove(&number)
         {
-            self.after(4 * SECOND, Happening::ConsumerGone(consumer.owner, number));
+            let soon = self.random.between(MILLI, 4 * SECOND);
+            self.after(soon, Happening::ConsumerGone(consumer.owner, number));
         }
     }
 

@@ -60,6 +60,20 @@ impl Election {
         }
     }
 
+    /// Whether the counts are final, and everyone shows them.
+    pub fn are_counts_shown(&self) -> bool {
+        let committed = self.scores.committed();
+        let of_these = |counts: &TallyCounted| {
+            counts.sequence == committed.sequence
+                && i64::try_from(counts.generation).is_ok_and(|generation| generation == committed.generation)
+        };
+        committed.is_final
+            && self.processes.iter().all(|process| match &process.kind {
+                Kind::Result(result) => result.newest.as_deref().is_some_and(of_these),
+                _ => true,
+            })
+    }
+
     /// At rest everyone shows the counts of the log.
     pub fn check_counted(&mut self) {
         let end = self.books.end();

@@ -259,9 +259,10 @@ impl Election {
         self.round_hears(number);
     }
 
-    /// Nothing that is stored ties a person to a ballot once the log is sealed.
+    /// Nothing that is stored ties a person to a ballot once the log is sealed. Another key that arrives late ties nobody.
     pub fn check_key(&mut self) {
-        if self.server.stream(StreamName::Keys).newest_of(Subject::Key).is_some() {
+        let key = self.server.stream(StreamName::Keys).newest_of(Subject::Key);
+        if key.is_some_and(|key| self.voter_key.as_ref() == Some(&key.id)) {
             self.violate("the log is sealed, and the voter key is still there");
         }
     }
@@ -273,7 +274,7 @@ impl Election {
             Some(Content::Round(changed)) => Some(changed.round.state),
             _ => None,
         };
-        let has_key = self.server.stream(StreamName::Keys).newest_of(Subject::Key).is_some();
+        let key = self.server.stream(StreamName::Keys).newest_of(Subject::Key).map(|key| key.id.clone());
         match content {
             Content::Seal(_) if state != Some(RoundState::Closed) => {
                 self.violate(format_args!("the seal is written into the log of a round that is {state:?}"));
@@ -283,8 +284,11 @@ impl Election {
                     self.violate("a closed round is opened again");
                 }
             }
-            Content::Round(changed) if changed.change == Change::Opened && !has_key => {
-                self.violate("the round is open and has no key");
+            Content::Round(changed) if changed.change == Change::Opened => {
+                if key.is_none() {
+                    self.violate("the round is open and has no key");
+                }
+                self.voter_key = key;
             }
             Content::Counts(counts) => self.check_announced(counts),
             _ => {}

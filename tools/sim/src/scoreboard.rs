@@ -1,5 +1,6 @@
 //! An in-memory scoreboard: one round's counts and cursor, and the locks by which tallies share it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tally::rules::Scoreboard;
@@ -21,6 +22,8 @@ pub(crate) struct Scores {
     pub is_down: bool,
     /// Who holds the lock of the round, and when it was last heard of.
     lock: Option<(usize, u32, Moment)>,
+    /// The lock sessions that are open.
+    sessions: BTreeSet<(usize, u32)>,
     calls: Vec<Option<Asked>>,
 }
 
@@ -98,18 +101,25 @@ impl Scores {
         // A copy from before a repair is not put back by anyone.
         if left == 0 || self.commits[left - 1].generation == generation {
             self.commits.truncate(left);
-            self.lock = None;
+            self.end_sessions();
         }
+    }
+
+    /// Every session has ended.
+    pub fn end_sessions(&mut self) {
+        self.sessions.clear();
+        self.lock = None;
     }
 
     /// A session has ended with its process or its connection.
     pub fn end_session(&mut self, process: usize) {
-        self.lock = self.lock.filter(|(holder, ..)| *holder != process);
+        self.release(process);
+        self.sessions.retain(|(holder, _)| *holder != process);
     }
 
     /// Gives the lock back.
     pub fn release(&mut self, process: usize) {
-        self.end_session(process);
+        self.lock = self.lock.filter(|(holder, ..)| *holder != process);
     }
 }
 
@@ -161,7 +171,10 @@ impl Election {
                 Row::Committed
             }
             Statement::Replaced => Row::Replaced(self.scores.committed().generation),
-            Statement::OpenSession => Row::Opened,
+            Statement::OpenSession => {
+                self.scores.sessions.insert((owner.process, owner.life));
+                Row::Opened
+            }
             Statement::TakeLock { is_wanted } => self.take_lock(owner, *is_wanted),
         }
     }
@@ -169,11 +182,14 @@ impl Election {
     fn take_lock(&mut self, owner: Owner, is_wanted: bool) -> Row {
         let me = (owner.process, owner.life);
         let now = self.now;
+        if !self.scores.sessions.contains(&me) {
+            return Row::Away;
+        }
         if let Some((process, life, heard_at)) = self.scores.lock {
             let is_mine = (process, life) == me;
             let is_silent = now - heard_at > SESSION_SILENCE;
             if is_mine && is_silent {
-                self.scores.lock = None;
+                self.scores.end_session(owner.process);
                 return Row::Away;
             }
             if !is_mine && !is_silent {
