@@ -22,7 +22,7 @@ const LIST_WITHIN: Duration = Duration::from_secs(30);
 pub struct Object {
     /// Its name.
     pub name: String,
-    /// When it was last put there, by the clock of whoever did.
+    /// When it was last put there, by the clock of who put it there.
     pub put_at: Option<Timestamp>,
 }
 

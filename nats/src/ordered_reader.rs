@@ -9,7 +9,9 @@
 //!
 //! Promise: messages are delivered in the order of the stream, each once.
 //!
-//! Promise: a stream that was rolled back is given up after 12 seconds of uninterrupted doubt, and not before.
+//! Promise: a rolled-back stream is given up after 12 seconds of doubt.
+//!
+//! Not before, and a doubt that is interrupted begins anew.
 
 use std::time::Duration;
 

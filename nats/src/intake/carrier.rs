@@ -18,7 +18,7 @@ use crate::unavailable::Unavailable;
 /// Carries out what an intake decides. `E` is the kind of its events.
 pub(super) struct Carrier<E> {
     pub source: Arc<Intake>,
-    puller: Option<Puller>,
+    puller: Option<Box<Puller>>,
     is_reading: bool,
     wake_at: Option<Monotonic>,
     is_stopping: bool,
@@ -28,7 +28,7 @@ pub(super) struct Carrier<E> {
 /// How a task ended.
 enum Ended<E> {
     Event(E),
-    Opened(Result<Puller, Unavailable>),
+    Opened(Result<Box<Puller>, Unavailable>),
 }
 
 /// What happened.
@@ -57,7 +57,7 @@ impl<E: 'static> Carrier<E> {
         &mut self,
         consumer: impl Future<Output = Result<Consumer<pull::Config>, Unavailable>> + Send + 'static,
     ) {
-        let open = async { Puller::open(&consumer.await?).await };
+        let open = async { Puller::open(&consumer.await?).await.map(Box::new) };
         self.tasks.push(Box::pin(async { Ended::Opened(open.await) }));
     }
 
@@ -116,7 +116,7 @@ impl<E: 'static> Carrier<E> {
     }
 }
 
-async fn read(puller: &mut Option<Puller>) -> Result<Vec<Delivered<Incoming>>, Unavailable> {
+async fn read(puller: &mut Option<Box<Puller>>) -> Result<Vec<Delivered<Incoming>>, Unavailable> {
     match puller {
         Some(puller) => puller.next().await,
         None => Err(Unavailable::new("take messages", "no consumer is open")),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use actix::Recipient;
+use actix::{MailboxError, Recipient};
 use async_nats::jetstream::AckKind;
 use subjects::Heard;
 
 use super::carrier::{Carrier, Happened};
-use super::messages::{ActorGone, InOrder, Position, Run};
+use super::messages::{ActorGone, Fault, InOrder, Position, Run};
 use super::ordered::{self, Action, OrderedIntake};
 use super::source::Intake;
 use crate::delivered::Delivered;
@@ -104,7 +104,7 @@ where
 }
 
 fn replied<T, M: Heard>(
-    reply: Result<Result<T, super::Fault>, actix::MailboxError>,
+    reply: Result<Result<T, Fault>, MailboxError>,
     event: impl FnOnce(T) -> Event<M>,
 ) -> Event<M> {
     match reply {

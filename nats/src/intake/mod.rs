@@ -7,7 +7,7 @@
 //! | `Ok` | acknowledged |
 //! | [`Fault::Retry`] | delivered again, later |
 //! | [`Fault::Refuse`] | dead-lettered, never delivered again |
-//! | the actor is gone | delivered again, to whoever reads next |
+//! | the actor is gone | delivered again, to the next reader |
 //!
 //! [`UnorderedIntake`](unordered::UnorderedIntake) and [`OrderedIntake`](ordered::OrderedIntake) decide; the
 //! functions of [`Intake`] carry out what they decide.

@@ -7,12 +7,13 @@
 //! void that was asked for before it: no event answers that any more. Of several [`Action::WakeAt`] the newest holds.
 //! An event that answers nothing that was asked for changes nothing.
 //!
-//! Promise: the actor is handed every message of the stream behind its own position once, in order, without a gap. After
-//! any fault, and when the server delivers something out of order, the consumer is opened anew at that position.
+//! Promise: it reads behind the position of its actor.
 //!
-//! Promise: a batch is acknowledged after the actor has done it.
+//! Promise: a gap and a redelivery begin anew at the actor's position.
 //!
-//! Promise: a batch with a message that cannot be decoded is handed over after that message was dead-lettered.
+//! Promise: what the actor failed to do is not acknowledged.
+//!
+//! Promise: an undecodable message is dead-lettered before its batch goes on.
 
 mod pipeline;
 mod steps;
@@ -137,7 +138,7 @@ fn open<R, B>(read: LastRead) -> (State<R, B>, Vec<Action<R, B>>) {
     (State::Opening(read), vec![Action::Open { next: read.sequence + 1 }])
 }
 
-/// The batch in hand is finished first. If it fails, it is delivered again to whoever reads next.
+/// The batch in hand is finished first. If it fails, it is delivered again to the next reader.
 fn finish<R, B>(newest: R, event: Event<R, B>) -> (State<R, B>, Vec<Action<R, B>>) {
     match event {
         Event::Done => (State::Ended, vec![Action::Acknowledge(newest), Action::End(Ok(()))]),

@@ -45,7 +45,7 @@ impl Intake {
     /// The reason, for people. Whether it is stored is not known.
     pub(super) async fn dead_letter(&self, message: &StoredMessage, why: String) -> Result<(), String> {
         let (durable, stream, sequence) = (self.durable.name, &self.durable.stream, message.sequence);
-        error!(durable, stream, sequence, why, "buried a message");
+        error!(durable, stream, sequence, why, "dead-lettered a message");
         let dead = MessageBuried {
             at: self.clock.now(),
             durable: durable.to_owned(),

@@ -7,9 +7,11 @@
 //! void that was asked for before it: no event answers that any more. An event that answers nothing that was asked for
 //! changes nothing.
 //!
-//! Promise: a message is acknowledged after the actor has done it, and delivered again, later, when the actor could not.
+//! Promise: a message is acknowledged after the actor has done it.
 //!
-//! Promise: a message that no redelivery can help is dead-lettered, and then never delivered again.
+//! Promise: what the actor could not do is delivered again, later and later.
+//!
+//! Promise: what nobody can handle is dead-lettered and never delivered again.
 
 #[cfg(test)]
 mod tests;
@@ -141,7 +143,7 @@ impl<R: Clone> UnorderedIntake<R> {
         let (state, actions) = match (state, event) {
             (State::Ended, _) => (State::Ended, Vec::new()),
             (_, Event::ActorGone) => end(Err(ActorGone)),
-            // What is in hand is finished first. The rest is delivered again to whoever reads next.
+            // What is in hand is finished first. The rest is delivered again to the next reader.
             (State::Handed { message, .. }, Event::Stop) => {
                 (State::Handed { message, then: Then::Stop }, Vec::new())
             }

@@ -108,6 +108,16 @@ fn a_reader_of_what_is_new_keeps_its_place_when_the_connection_breaks() {
 }
 
 #[test]
+fn a_reader_of_what_is_new_passes_over_nothing_in_a_stream_that_was_empty() {
+    let mut bench = Bench::new(StartAt::New);
+    bench.on(Event::Wake);
+    assert_eq!(bench.on(Event::EndTold(0)), open(OpenAt::Sequence(1)));
+    bench.on(Event::ConnectionLost);
+    bench.pass(1_000);
+    assert_eq!(bench.on(Event::Wake), open(OpenAt::Sequence(1)), "not behind the end of now");
+}
+
+#[test]
 fn a_consumer_with_nothing_to_deliver_is_at_the_end() {
     let mut bench = Bench::new(StartAt::Sequence(1));
     bench.on(Event::Wake);

@@ -273,7 +273,7 @@ fn a_gap_within_a_delivery_is_found() {
 }
 
 #[test]
-fn an_undecodable_message_is_dead_lettered_before_its_batch_is_handed_over() {
+fn an_undecodable_message_is_dead_lettered_before_its_batch_goes_on() {
     let mut bench = Bench::reading();
     bench.on(Event::Delivered(vec![delivered(1, 2), delivered(2, 1), delivered(3, 0)]));
     let undecodable = vec![(1, "no JSON".to_owned()), (3, "no UTF-8".to_owned())];
