@@ -13,9 +13,10 @@
 //! second later: a seal that was lost is written again, and an operator may have sealed or deleted the log.
 //!
 //! Contract: the caller carries the actions out in order, and hands in each answer before other events of this round. An
-//! action has one answer ([`Event::Failed`] may come instead of it), but [`Action::WakeAt`], which replaces the one
-//! before, and [`Action::LogChanged`] and
-//! [`Action::LogNotChanged`] have none. A wake that comes early is harmless.
+//! action has one answer, and [`Event::Failed`] may come instead of it. [`Action::WakeAt`], which replaces the one before,
+//! [`Action::LogChanged`] and [`Action::LogNotChanged`] have none. A wake that comes early is harmless.
+
+mod steps;
 
 use std::time::Duration;
 
@@ -25,7 +26,9 @@ use subjects::{Round, RoundId, RoundSealed, RoundState};
 use crate::changing::Changing;
 use crate::order::{Entry, NotChanged, Order};
 use crate::rules::{self, By, Deed};
-use crate::writing::{Answer, Next, Step};
+use crate::writing::{Answer, Next};
+
+pub use self::steps::{Action, Event, LogState};
 
 /// The longest wait before the wall clock is looked at again: it may have been set.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -77,64 +80,6 @@ enum Then {
     Nothing,
     /// There is no log.
     AwaitLog,
-}
-
-/// What is found where a log should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogState {
-    /// No such stream.
-    Missing,
-    /// The server takes messages.
-    Writable,
-    /// The server refuses every further message.
-    Sealed,
-}
-
-/// What happens to a round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A version of the round is known. An older one than was known is passed over.
-    Changed(Box<Entry>),
-    /// The newest counts are known: whether they are final.
-    Counted {
-        /// Whether the tally has passed the seal.
-        is_final: bool,
-    },
-    /// The moment of the last [`Action::WakeAt`] has come.
-    Woke,
-    /// The answer to [`Action::Step`].
-    Answered(Answer),
-    /// The answer to [`Action::LookAtLog`].
-    LogSeen(LogState),
-    /// The answer to [`Action::WriteSeal`]: a seal is in the log, this one or another.
-    SealWritten,
-    /// The answer to [`Action::DestroyKey`].
-    KeyDestroyed,
-    /// The answer to [`Action::SealLog`].
-    LogSealed,
-    /// No answer came, or a refusal. What was asked for may be done or not.
-    Failed,
-}
-
-/// What is to be done for a round.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// A step of opening or closing it.
-    Step(Step),
-    /// Log that it was opened or closed at its time.
-    LogChanged(RoundState),
-    /// Log why it was not. Another try follows by itself.
-    LogNotChanged(NotChanged),
-    /// Look whether its log is there, and sealed.
-    LookAtLog,
-    /// Publish the seal into its log, expecting that there is none.
-    WriteSeal(RoundSealed),
-    /// Destroy its voter key, if there is any.
-    DestroyKey,
-    /// Seal its log: the server refuses every further message.
-    SealLog,
-    /// Hand in [`Event::Woke`] at this moment.
-    WakeAt(Monotonic),
 }
 
 impl Lifecycle {

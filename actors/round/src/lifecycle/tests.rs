@@ -1,7 +1,7 @@
 use super::*;
 use crate::rules::sample::{self, round};
 use crate::sample::at;
-use crate::writing::Stored;
+use crate::writing::{Step, Stored};
 use subjects::Change;
 
 /// When the sample round opens and closes by itself.

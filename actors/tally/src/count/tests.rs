@@ -1,4 +1,5 @@
 use super::*;
+use nats::SayError;
 use nats::intake::InOrder;
 use subjects::{
     BallotId, BallotsCast, CastBallot, Choice, OptionId, RoundSealed, Timestamp, VoteMessage, Voter,

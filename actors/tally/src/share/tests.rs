@@ -154,6 +154,15 @@ fn five_seconds_without_nats_leave_the_rounds_to_another_tally() {
 }
 
 #[test]
+fn the_five_seconds_begin_with_the_session() {
+    let mut share = Share::default();
+    share.on(seen(&[], &[]), at(60_000));
+    share.on(Event::SessionOpened, at(60_000));
+    assert_eq!(look(&mut share, unseen(), at(65_000)), [wait(66_000)]);
+    assert_eq!(share.on(unseen(), at(65_001)), [Action::LetGo, wait(66_001)]);
+}
+
+#[test]
 fn without_nats_no_closed_round_is_checked() {
     let mut share = begun();
     let rounds = Rounds { open: Vec::new(), closed: ids(&["a"]) };
