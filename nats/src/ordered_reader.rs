@@ -27,7 +27,7 @@ const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_s
 /// Where a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartAt {
-    /// At this sequence.
+    /// At this sequence of a stream that keeps everything.
     Sequence(u64),
     /// With the newest message of every subject.
     NewestPerSubject,
@@ -107,6 +107,8 @@ pub enum Request {
 #[derive(Clone, Debug)]
 pub struct OrderedReader {
     start: StartAt,
+    /// Only a stream that keeps everything is read from a sequence on.
+    keeps_everything: bool,
     last: LastRead,
     /// Since when the stream has looked rolled back without a break.
     in_doubt_since: Option<Monotonic>,
@@ -137,7 +139,8 @@ impl OrderedReader {
     /// A reader that begins at `start`, with the first [`Event::Wake`].
     pub fn new(start: StartAt) -> Self {
         let state = State::Pausing { until: Monotonic::default() };
-        Self { start, last: LastRead::default(), in_doubt_since: None, backoff: PAUSES, state }
+        let keeps_everything = matches!(start, StartAt::Sequence(_));
+        Self { start, keeps_everything, last: LastRead::default(), in_doubt_since: None, backoff: PAUSES, state }
     }
 
     /// Takes in what happened, and says what is to be done.
@@ -157,7 +160,7 @@ impl OrderedReader {
                 }
                 ByEnd::RolledBack(found) => vec![self.doubt(found, now)],
             },
-            (State::ComparingPlace, Event::PlaceTold(there)) => match self.last.compare_place(there) {
+            (State::ComparingPlace, Event::PlaceTold(there)) => match self.compare_place(there) {
                 None => vec![self.resume()],
                 Some(found) => vec![self.doubt(found, now)],
             },
@@ -181,6 +184,14 @@ impl OrderedReader {
             StartAt::Sequence(sequence) => self.open(OpenAt::Sequence(sequence)),
             StartAt::NewestPerSubject => self.open(OpenAt::NewestPerSubject),
             StartAt::New => self.request(State::FindingEnd, Request::AskEnd),
+        }
+    }
+
+    fn compare_place(&self, there: AtPlace) -> Option<RolledBack> {
+        if self.keeps_everything {
+            self.last.compare_kept_place(there)
+        } else {
+            self.last.compare_place(there)
         }
     }
 

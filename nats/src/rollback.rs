@@ -32,6 +32,13 @@ pub enum RolledBack {
         /// The last sequence that was read.
         read: u64,
     },
+    /// No message is stored at the last place that was read, in a stream that keeps everything: one that answered does not
+    /// hold what was read.
+    #[error("no message lies at {read}, which was read: it was put back to an older state")]
+    Gone {
+        /// The place.
+        read: u64,
+    },
     /// Another message is stored at the last place that was read.
     #[error("another message lies at {read} than was read there: it was put back to an older state")]
     Another {
@@ -83,6 +90,15 @@ impl LastRead {
             AtPlace::Message { .. } | AtPlace::Nothing => None,
         }
     }
+
+    /// The same in a stream that keeps everything: an empty place says that the server that answered lacks the message,
+    /// though another one has said that the stream does not end before it.
+    pub(crate) fn compare_kept_place(self, there: AtPlace) -> Option<RolledBack> {
+        match there {
+            AtPlace::Nothing => Some(RolledBack::Gone { read: self.sequence }),
+            AtPlace::Message { .. } => self.compare_place(there),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,5 +131,13 @@ mod tests {
         assert_eq!(read.compare_place(there(at(2))), Some(RolledBack::Another { read: 7 }));
         assert_eq!(read.compare_place(there(at(1))), None);
         assert_eq!(read.compare_place(AtPlace::Nothing), None);
+        assert_eq!(read.compare_kept_place(there(at(1))), None);
+        assert_eq!(read.compare_kept_place(there(at(2))), Some(RolledBack::Another { read: 7 }));
+    }
+
+    #[test]
+    fn an_empty_place_of_a_stream_that_keeps_everything_is_a_rollback() {
+        let read = LastRead { sequence: 7, stored_at: at(1) };
+        assert_eq!(read.compare_kept_place(AtPlace::Nothing), Some(RolledBack::Gone { read: 7 }));
     }
 }

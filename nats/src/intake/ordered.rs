@@ -90,7 +90,7 @@ impl<R: Clone, B> OrderedIntake<R, B> {
                 ByEnd::ReadPlace(place) => (State::ComparingPlace(read), vec![Action::ReadPlace(place)]),
                 ByEnd::RolledBack(found) => self.pause(found.into(), now),
             },
-            (State::ComparingPlace(read), Event::PlaceTold(there)) => match read.compare_place(there) {
+            (State::ComparingPlace(read), Event::PlaceTold(there)) => match read.compare_kept_place(there) {
                 None => open(read),
                 Some(found) => self.pause(found.into(), now),
             },
