@@ -140,7 +140,14 @@ impl OrderedReader {
     pub fn new(start: StartAt) -> Self {
         let state = State::Pausing { until: Monotonic::default() };
         let keeps_everything = matches!(start, StartAt::Sequence(_));
-        Self { start, keeps_everything, last: LastRead::default(), in_doubt_since: None, backoff: PAUSES, state }
+        Self {
+            start,
+            keeps_everything,
+            last: LastRead::default(),
+            in_doubt_since: None,
+            backoff: PAUSES,
+            state,
+        }
     }
 
     /// Takes in what happened, and says what is to be done.

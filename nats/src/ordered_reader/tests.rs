@@ -174,10 +174,25 @@ fn after_an_interruption_it_goes_on_behind_the_last_message() {
 }
 
 #[test]
-fn a_place_that_is_empty_says_nothing_against_the_stream() {
-    let mut bench = Bench::interrupted(7);
+fn a_place_that_is_empty_says_nothing_against_a_stream_of_the_newest() {
+    let mut bench = Bench::new(StartAt::NewestPerSubject);
+    bench.on(Event::Wake);
+    bench.on(Event::Opened { pending: 1 });
+    bench.on(Event::Delivered(vec![delivered(1, 7, 0)]));
+    bench.on(Event::ConnectionLost);
+    bench.pass(1_000);
+    bench.on(Event::Wake);
     bench.on(Event::EndTold(9));
     assert_eq!(bench.on(Event::PlaceTold(AtPlace::Nothing)), open(OpenAt::Sequence(8)));
+}
+
+#[test]
+fn a_place_that_is_empty_puts_a_stream_in_doubt_that_keeps_everything() {
+    let mut bench = Bench::interrupted(7);
+    bench.on(Event::EndTold(9));
+    let actions = bench.on(Event::PlaceTold(AtPlace::Nothing));
+    let gone = Interrupted::RolledBack(RolledBack::Gone { read: 7 });
+    assert_eq!(actions, bench.paused(100, gone));
 }
 
 #[test]

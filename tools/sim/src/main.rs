@@ -56,7 +56,10 @@ fn main() -> ExitCode {
     });
     let elections = next.load(Ordering::Relaxed) - arguments.from;
     let (steps, seconds) = (steps.load(Ordering::Relaxed), begin.elapsed().as_secs_f64());
-    println!("{elections} elections, {steps} events in {seconds:.1} s: {:.0} elections/s", elections as f64 / seconds);
+    println!(
+        "{elections} elections, {steps} events in {seconds:.1} s: {:.0} elections/s",
+        elections as f64 / seconds
+    );
     if has_failed.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

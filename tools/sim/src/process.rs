@@ -3,9 +3,9 @@
 use crate::agenda::{MILLI, Moment, SECOND};
 use crate::election::{Election, Happening};
 use crate::plan::Plan;
-use crate::server::{Answer, Call, Owner, Part};
 use crate::result::ResultProcess;
 use crate::round::RoundProcess;
+use crate::server::{Answer, Call, Owner, Part};
 use crate::tally::TallyProcess;
 use crate::vote::VoteProcess;
 

@@ -29,8 +29,7 @@ impl Election {
     pub fn start_result(&mut self, number: usize) {
         let tallies = Along::new(StreamName::Tallies, StartAt::NewestPerSubject);
         self.processes[number].kind = Kind::Result(Box::new(ResultProcess { tallies, newest: None }));
-        let owner =
-            Owner { process: number, life: self.processes[number].life, part: Part::TalliesReader };
+        let owner = Owner { process: number, life: self.processes[number].life, part: Part::TalliesReader };
         self.reader_happens(owner, Event::Wake);
     }
 

@@ -15,7 +15,9 @@ use crate::agenda::MILLI;
 use crate::election::{BEGIN, Election, Happening, timestamp};
 use crate::process::Kind;
 use crate::readers::Along;
-use crate::server::{Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject};
+use crate::server::{
+    Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject,
+};
 use crate::voters::OPTIONS;
 
 /// A round process.
@@ -307,7 +309,10 @@ impl Election {
 fn written(step: &Step, id: Option<MessageId>, answer: Answer) -> Written {
     match (step, answer) {
         (Step::Read, Answer::Message(None)) => Written::Read(None),
-        (Step::Read, Answer::Message(Some(Stored { sequence, id, content: Content::Round(changed), .. }))) => {
+        (
+            Step::Read,
+            Answer::Message(Some(Stored { sequence, id, content: Content::Round(changed), .. })),
+        ) => {
             let entry = Entry { version: sequence, round: changed.round.clone() };
             Written::Read(Some(Box::new(Version { entry, id: Some(id) })))
         }

@@ -39,12 +39,17 @@ struct Asked {
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
     Read,
-    Commit { from: Arc<Scoreboard>, to: Arc<Scoreboard> },
+    Commit {
+        from: Arc<Scoreboard>,
+        to: Arc<Scoreboard>,
+    },
     /// The rounds whose counts an operator has replaced.
     Replaced,
     OpenSession,
     /// Takes the lock of the round, if it is wanted.
-    TakeLock { is_wanted: bool },
+    TakeLock {
+        is_wanted: bool,
+    },
 }
 
 /// What the scoreboard answers.
@@ -166,7 +171,10 @@ impl Election {
                     return Row::Moved;
                 }
                 let committed = self.scores.committed();
-                self.say(format_args!("the scoreboard commits {}: {:?}", committed.sequence, committed.ledger));
+                self.say(format_args!(
+                    "the scoreboard commits {}: {:?}",
+                    committed.sequence, committed.ledger
+                ));
                 self.check_counts(&committed);
                 Row::Committed
             }

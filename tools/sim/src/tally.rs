@@ -17,7 +17,9 @@ use crate::election::{Election, Happening};
 use crate::process::Kind;
 use crate::readers::Along;
 use crate::scoreboard::{Row, Statement};
-use crate::server::{Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject};
+use crate::server::{
+    Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject,
+};
 
 /// Decoded messages of the log.
 type Batch = Vec<InOrder<Totals>>;
@@ -150,7 +152,9 @@ impl Election {
     pub fn scores_answer(&mut self, owner: Owner, statement: &Statement, row: Row) {
         let number = owner.process;
         match (owner.part, statement, row) {
-            (Part::Count(questions), statement, row) => self.count_answered(number, questions, statement, row),
+            (Part::Count(questions), statement, row) => {
+                self.count_answered(number, questions, statement, row)
+            }
             (_, Statement::Replaced, Row::Replaced(times)) => {
                 let replaced = if times > 0 { vec![(self.round.clone(), times)] } else { Vec::new() };
                 self.share_happens(number, Seen::ReplacedFound(replaced));

@@ -16,7 +16,9 @@ use crate::agenda::Moment;
 use crate::election::{Election, Happening};
 use crate::process::Kind;
 use crate::readers::Along;
-use crate::server::{Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject};
+use crate::server::{
+    Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject,
+};
 
 /// What a voter's answer is sent with: the number of the request.
 type Reply = usize;
@@ -47,8 +49,7 @@ pub(crate) struct VoteProcess {
 impl VoteProcess {
     /// Whether it has nothing left to do: its box has read the seal, or it never opened one.
     pub fn is_at_rest(&self) -> bool {
-        let is_closed =
-            self.round.as_ref().is_some_and(|changed| changed.round.state == RoundState::Closed);
+        let is_closed = self.round.as_ref().is_some_and(|changed| changed.round.state == RoundState::Closed);
         is_closed && (self.is_stopped || !self.is_open)
     }
 }

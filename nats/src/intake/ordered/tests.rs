@@ -288,11 +288,12 @@ fn an_undecodable_message_is_dead_lettered_before_its_batch_goes_on() {
 #[test]
 fn whatever_it_waits_for_a_failure_makes_it_begin_anew() {
     let read = LastRead { sequence: 7, stored_at: Some(stored_at(7)) };
+    let there = AtPlace::Message { stored_at: Some(stored_at(7)) };
     let steps = [
         vec![],
         vec![Event::Position(read)],
         vec![Event::Position(read), Event::EndTold(7)],
-        vec![Event::Position(read), Event::EndTold(7), Event::PlaceTold(AtPlace::Nothing)],
+        vec![Event::Position(read), Event::EndTold(7), Event::PlaceTold(there)],
         vec![Event::Position(LastRead::default()), Event::Opened],
         vec![Event::Position(LastRead::default()), Event::Opened, Event::Delivered(vec![delivered(1, 0)])],
     ];
