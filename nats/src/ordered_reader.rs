@@ -15,6 +15,8 @@
 
 use std::time::Duration;
 
+use urna_mutation::{Mutation, is_on};
+
 use crate::backoff::Backoff;
 use crate::clock::{Monotonic, Now};
 use crate::delivered::Delivered;
@@ -165,6 +167,7 @@ impl OrderedReader {
                 ByEnd::ReadPlace(place) => {
                     vec![self.request(State::ComparingPlace, Request::ReadPlace(place))]
                 }
+                ByEnd::RolledBack(_) if is_on(Mutation::ReadShorterLog) => vec![self.resume()],
                 ByEnd::RolledBack(found) => vec![self.doubt(found, now)],
             },
             (State::ComparingPlace, Event::PlaceTold(there)) => match self.compare_place(there) {
@@ -222,7 +225,7 @@ impl OrderedReader {
         let (all, mut at_end) = (delivered.len(), false);
         let mut messages = Vec::with_capacity(all);
         for (number, delivered) in (arrived + 1..).zip(delivered) {
-            if delivered.consumer_sequence != number {
+            if delivered.consumer_sequence != number && !is_on(Mutation::ReadOverGaps) {
                 break;
             }
             self.last = LastRead { sequence: delivered.sequence, stored_at: delivered.stored_at };

@@ -23,6 +23,8 @@ use std::time::Duration;
 use nats::{Monotonic, Now};
 use subjects::{Round, RoundId, RoundSealed, RoundState};
 
+use urna_mutation::{Mutation, is_on};
+
 use crate::changing::Changing;
 use crate::order::{Entry, NotChanged, Order};
 use crate::rules::{self, By, Deed};
@@ -98,6 +100,9 @@ impl Lifecycle {
                 self.answered(round, changing, answer, now)
             }
             (State::LookingAtLog, Event::LogSeen(log)) => self.log_seen(log, now),
+            (State::WritingSeal, Event::SealWritten) if is_on(Mutation::KeepKey) => {
+                self.key_destroyed(Then::Count, now)
+            }
             (State::WritingSeal, Event::SealWritten) => {
                 self.go(State::DestroyingKey(Then::Count), Action::DestroyKey)
             }
@@ -106,7 +111,7 @@ impl Lifecycle {
             (
                 State::LookingAtLog | State::WritingSeal | State::DestroyingKey(_) | State::SealingLog,
                 Event::Failed,
-            ) => self.go(State::Unfinished, Action::WakeAt(now.monotonic + LOOK_EVERY)),
+            ) if !is_on(Mutation::ForgetFailure) => self.go(State::Unfinished, Action::WakeAt(now.monotonic + LOOK_EVERY)),
             (state, _) => self.rest(state),
         }
     }
@@ -158,6 +163,10 @@ impl Lifecycle {
     fn look(&mut self, round: Round, now: Now) -> Vec<Action> {
         if round.state == RoundState::Closed {
             return self.go(State::LookingAtLog, Action::LookAtLog);
+        }
+        if is_on(Mutation::SealBeforeState) && rules::is_over(&round, now.wall) {
+            let seal = RoundSealed { at: now.wall, round: self.id.clone(), why: WHY.to_owned() };
+            return self.go(State::WritingSeal, Action::WriteSeal(seal));
         }
         let deed = if rules::is_due(&round, now.wall) {
             Deed::Open
@@ -227,7 +236,7 @@ impl Lifecycle {
                 let until = now.monotonic + LOOK_FOR_LOG_EVERY;
                 self.go(State::WithoutLog(until), Action::WakeAt(until))
             }
-            Then::Count if self.is_counted => self.go(State::SealingLog, Action::SealLog),
+            Then::Count if self.is_counted || is_on(Mutation::SealUncountedLog) => self.go(State::SealingLog, Action::SealLog),
             Then::Count => self.go(State::AwaitingCount, Action::WakeAt(now.monotonic + LOOK_EVERY)),
         }
     }

@@ -9,6 +9,8 @@
 use nats::Now;
 use subjects::{Change, MessageId, Round, RoundChanged, RoundState};
 
+use urna_mutation::{Mutation, is_on};
+
 use crate::order::Entry;
 
 /// One thing to be done for a round.
@@ -112,6 +114,7 @@ impl Writing {
     /// Begins to write `round` over version `expected`, 0 for none.
     pub fn begin(change: Change, round: Round, expected: u64, now: Now) -> (Self, Step) {
         let opens = round.state == RoundState::Open && change != Change::Edited;
+        let opens = opens && !is_on(Mutation::OpenWithoutKey);
         let state = if opens { State::MakingKey } else { State::Publishing };
         let writing = Self { change, round, expected, state };
         let step = if opens { Step::MakeKey } else { writing.publish(now) };

@@ -18,6 +18,7 @@ use std::time::Duration;
 use nats::intake::Run;
 use nats::{LastRead, Monotonic, Now, TraceContext};
 use subjects::{RoundId, TallyCounted};
+use urna_mutation::{Mutation, is_on};
 
 pub use self::steps::{Action, Event};
 
@@ -136,7 +137,7 @@ impl Count {
         self.announced = newest.sequence;
         self.committed = Arc::new(counts);
         let counts = announcement(&self.round, &self.committed, now.wall, self.head);
-        let is_something = counts.sequence > 0 || generation > 0;
+        let is_something = !is_on(Mutation::AnnounceNothingAtStart) && (counts.sequence > 0 || generation > 0);
         let is_known = newest.counts.is_some_and(|known| same(&known, &counts));
         if is_something && !is_known {
             return self.announce(counts, None, Question::Position);
@@ -147,6 +148,7 @@ impl Count {
     fn commit(&self, batch: &Run<Totals>) -> (State, Action) {
         let mut counts = Scoreboard::clone(&self.committed);
         counts.count(&batch.messages);
+        counts.is_final |= batch.behind == 0 && is_on(Mutation::CallCountsFinal);
         let (from, to) = (Arc::clone(&self.committed), Arc::new(counts));
         let cause = batch.messages.last().and_then(|message| message.trace);
         let uncommitted = Uncommitted { counts: Arc::clone(&to), behind: batch.behind, cause };

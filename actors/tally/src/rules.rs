@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use nats::intake::InOrder;
+use urna_mutation::{Mutation, is_on};
 use subjects::{Choice, Heard, Ledger, OptionId, Timestamp, Unreadable, VoteMessage};
 
 /// The counts of one round after everything up to `sequence`.
@@ -35,10 +36,17 @@ impl Scoreboard {
     pub fn count(&mut self, messages: &[InOrder<Totals>]) {
         for message in messages {
             if message.sequence > self.sequence {
-                self.sequence = message.sequence;
+                if is_on(Mutation::MoveCursorFirst) {
+                    self.sequence = message.sequence;
+                    continue;
+                }
+                if !is_on(Mutation::CountWithoutCursor) {
+                    self.sequence = message.sequence;
+                }
                 self.stored_at = message.stored_at;
                 match &message.message {
                     Ok(totals) => self.add(totals),
+                    Err(_) if is_on(Mutation::PassOverUndecodable) => {}
                     Err(_) => self.ledger.unreadable += 1,
                 }
             }
@@ -67,7 +75,9 @@ impl Totals {
             match &cast.replaces {
                 Some(replaced) => {
                     totals.ledger.replaced += 1;
-                    totals.move_votes(&replaced.choice, -1);
+                    if !is_on(Mutation::KeepReplacedVotes) {
+                        totals.move_votes(&replaced.choice, -1);
+                    }
                 }
                 None => totals.ledger.counted += 1,
             }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use nats::{Monotonic, Now};
 use subjects::RoundId;
+use urna_mutation::{Mutation, is_on};
 
 pub use self::steps::{Action, Event, Rounds};
 
@@ -174,6 +175,9 @@ impl Share {
     fn begin_anew(&mut self, rounds: Rounds, replaced: Vec<(RoundId, i64)>) -> Vec<Action> {
         let mut actions = Vec::new();
         for (round, times) in replaced {
+            if is_on(Mutation::ForgetRepairs) {
+                break;
+            }
             if self.held.replaced.insert(round.clone(), times) == Some(times) {
                 continue;
             }
@@ -184,6 +188,7 @@ impl Share {
         }
         let Rounds { open, mut closed } = rounds;
         closed.retain(|round| !self.held.finished.contains(round));
+        closed.retain(|_| !is_on(Mutation::ForgetClosedRounds));
         actions.extend(self.take(open, Closed { unchecked: closed.into(), wanted: Vec::new() }));
         actions
     }
@@ -219,7 +224,7 @@ impl Share {
     fn checked(&mut self, mut closed: Closed, is_done: bool, seen_at: Monotonic, now: Now) -> Vec<Action> {
         let mut actions = Vec::new();
         match closed.unchecked.pop_front() {
-            Some(round) if is_done => actions = self.finish(round),
+            Some(round) if is_done || is_on(Mutation::FinishUnchecked) => actions = self.finish(round),
             Some(round) if !self.held.counting.contains(&round) => closed.wanted.push(round),
             _ => {}
         }

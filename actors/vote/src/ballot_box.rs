@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nats::{Monotonic, Now};
-use subjects::{BallotsCast, MessageId, RoundId, Voter};
+use subjects::{BallotsCast, MessageId, Place, RoundId, Voter};
+use urna_mutation::{Mutation, is_on};
 
 use crate::event::{Action, Appended, Event, Logged, PlaceRead, Read, Report};
 use crate::in_flight::{InFlightBlock, Whose, id_of, is_own, turn_away};
@@ -101,7 +102,7 @@ impl<R> BallotBox<R> {
         let mut step = Step { now, actions };
         let is_wake = matches!(event, Event::Wake);
         self.state = self.after(event, &mut step);
-        if is_wake {
+        if is_wake && !is_on(Mutation::LetLateVotersWait) {
             self.dismiss_late(&mut step);
         }
         match self.state {
@@ -168,7 +169,7 @@ impl<R> BallotBox<R> {
                 State::Idle
             }
             (state, Event::ReadingInterrupted) => {
-                self.is_current = false;
+                self.is_current = is_on(Mutation::AppendWhileInterrupted) && self.is_current;
                 match state {
                     State::Waiting(_) => State::Idle,
                     state => state,
@@ -219,7 +220,8 @@ impl<R> BallotBox<R> {
     /// Folds what was read, and notes what is stored at the place of the block in flight.
     fn fold(&mut self, read: Read, mut block: Option<&mut InFlightBlock<R>>, step: &mut Step<R>) {
         self.is_current |= read.at_end;
-        for logged in read.messages {
+        let passed_over = usize::from(is_on(Mutation::PassOverBlock) && read.messages.len() > 1);
+        for logged in read.messages.into_iter().skip(passed_over) {
             self.check_folded(&logged, step);
             if let Some(block) = &mut block {
                 block.note(&logged);
@@ -238,13 +240,15 @@ impl<R> BallotBox<R> {
     /// Every message is read once, so one that is folded already is an own block that was acknowledged. When it is not, the
     /// log was restored to an older state.
     fn check_folded(&self, logged: &Logged, step: &mut Step<R>) {
-        if logged.sequence <= self.fold.sequence() && !is_own(&self.name, logged.id.as_deref()) {
+        let is_trusted = is_on(Mutation::TrustOwnFold);
+        if logged.sequence <= self.fold.sequence() && !is_trusted && !is_own(&self.name, logged.id.as_deref()) {
             step.actions.push(Action::Fail);
         }
     }
 
     /// What the log answered to the block in flight.
     fn appended(&mut self, block: InFlightBlock<R>, outcome: Appended, step: &mut Step<R>) -> State<R> {
+        let outcome = mutated(outcome, &block);
         match outcome {
             Appended::Stored(sequence) if sequence == block.sequence() => self.stored(block, step),
             Appended::Stored(_) | Appended::Unanswered => {
@@ -287,6 +291,7 @@ impl<R> BallotBox<R> {
             }
             // It is folded before anything is judged again.
             PlaceRead::Message(_) => return wait_for_place(block, step),
+            PlaceRead::Nothing if is_on(Mutation::TakeNothingForStored) => return self.stored(block, step),
             PlaceRead::Nothing => search.nothing_there(now),
             PlaceRead::Unavailable => search.read_again(now),
         };
@@ -304,7 +309,9 @@ impl<R> BallotBox<R> {
         match search.conclude(end, block.expected, step.now.monotonic) {
             Conclusion::NotStored => {
                 // What is appended next expects the same sequence, so at most one of the two is ever stored.
-                block.doubt();
+                if !is_on(Mutation::ForgetDoubt) {
+                    block.doubt();
+                }
                 self.judge_again(block)
             }
             Conclusion::AskAgainAt(moment) => {
@@ -333,7 +340,8 @@ impl<R> BallotBox<R> {
     /// Puts the ballots of a block that was not stored back in front, in their order: those that a voter still waits
     /// for.
     fn judge_again(&mut self, block: InFlightBlock<R>) -> State<R> {
-        for (waiting, _) in block.waiting.into_iter().rev() {
+        let forgotten = usize::from(is_on(Mutation::ForgetOneWaiting));
+        for (waiting, _) in block.waiting.into_iter().skip(forgotten).rev() {
             self.waiting.push_front(waiting);
         }
         State::Idle
@@ -352,7 +360,9 @@ impl<R> BallotBox<R> {
             && !block.waiting.is_empty()
         {
             step.actions.push(Action::Report(Report::Unconfirmed));
-            block.doubt();
+            if !is_on(Mutation::TellLateVotersNothingStored) {
+                block.doubt();
+            }
             block.turn_away(step.actions);
         }
     }
@@ -393,7 +403,11 @@ impl<R> BallotBox<R> {
             ballots: Arc::clone(&block),
             expected,
         });
-        State::InFlight(InFlightBlock { number, id, block, expected, place: None, oldest, waiting })
+        let mut block = InFlightBlock { number, id, block, expected, place: None, oldest, waiting };
+        if is_on(Mutation::AnswerBeforeAcknowledgement) {
+            block.answer_stored(step.actions);
+        }
+        State::InFlight(block)
     }
 
     /// Judges waiting ballots in order, until the block is full. What needs no block is answered at once.
@@ -406,6 +420,9 @@ impl<R> BallotBox<R> {
                     self.waiting.push_front(waiting);
                     break;
                 }
+                Verdict::InLog(ballot, place) if is_on(Mutation::ForgetPlaceOfRetry) => {
+                    (Ok(Accepted { ballot, place: Place { index: 0, ..place } }), Outcome::Repeated)
+                }
                 Verdict::InLog(ballot, place) => (Ok(Accepted { ballot, place }), Outcome::Repeated),
                 Verdict::Refused(refusal) => (Err(refusal.into()), Outcome::Refused),
                 verdict @ (Verdict::InBlock(..) | Verdict::RefusedByBlock(_)) => {
@@ -416,6 +433,17 @@ impl<R> BallotBox<R> {
             step.actions.push(Action::Answer { reply: waiting.reply, answer, outcome });
         }
         (builder, with_block)
+    }
+}
+
+/// What the log answered, as some mutations understand it.
+fn mutated<R>(outcome: Appended, block: &InFlightBlock<R>) -> Appended {
+    match outcome {
+        Appended::Conflict if is_on(Mutation::TakeConflictForStored) => Appended::Stored(block.sequence()),
+        Appended::Conflict if is_on(Mutation::TurnAwayAtConflict) => Appended::Away,
+        Appended::Unanswered if is_on(Mutation::TakeSilenceForStored) => Appended::Stored(block.sequence()),
+        Appended::Unanswered if is_on(Mutation::TakeSilenceForRefused) => Appended::Away,
+        outcome => outcome,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nats::Monotonic;
 use subjects::{BallotsCast, MessageId, Place};
+use urna_mutation::{Mutation, is_on};
 
 use crate::event::{Action, Logged};
 use crate::rules::Verdict;
@@ -53,7 +54,7 @@ impl<R> InFlightBlock<R> {
 
     /// Whose message this id is.
     pub fn whose(&self, id: Option<&str>) -> Whose {
-        if id == Some(self.id.as_str()) { Whose::Own } else { Whose::Another }
+        if id == Some(self.id.as_str()) || is_on(Mutation::TakeAnyMessageForOwn) { Whose::Own } else { Whose::Another }
     }
 
     /// Notes what was read of the log, if it is stored at the block's place.
@@ -76,6 +77,7 @@ impl<R> InFlightBlock<R> {
                         None => Outcome::Accepted,
                     };
                     seen = seen.max(index + 1);
+                    let index = if is_on(Mutation::MixUpPlaces) { index + 1 } else { index };
                     (Ok(Accepted { ballot, place: Place { sequence, index } }), outcome)
                 }
                 Verdict::RefusedByBlock(refusal) => (Err(NotAccepted::Refused(refusal)), Outcome::Refused),

@@ -95,6 +95,7 @@ impl Election {
             }
             Call::Seal => {
                 self.check_key();
+                self.check_counted_before_sealing();
                 self.server.stream_mut(StreamName::Votes).is_sealed = true;
                 self.say(format_args!("the server seals the log"));
                 self.reply(number, Answer::Done);

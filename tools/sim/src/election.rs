@@ -94,6 +94,10 @@ pub(crate) struct Election {
     pub is_calm: bool,
     /// Whether an operator has restored an older copy of the log, and has not repaired the counts since.
     pub is_log_rolled_back: bool,
+    /// Whether final counts were announced.
+    pub was_final: bool,
+    /// Up to where an operator has counted the log.
+    pub repaired_to: u64,
     /// Whether the scoreboard came back from an older copy.
     pub are_scores_rolled_back: bool,
     /// The id of the message with the key by which voters are known.
@@ -132,6 +136,8 @@ impl Election {
             trace: Trace::new(keeps_trace),
             is_calm: false,
             is_log_rolled_back: false,
+            was_final: false,
+            repaired_to: 0,
             are_scores_rolled_back: false,
             voter_key: None,
             ids: 0,

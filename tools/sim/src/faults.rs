@@ -173,6 +173,7 @@ impl Election {
             generation: 0,
         });
         self.is_log_rolled_back = false;
+        self.repaired_to = self.repaired_to.max(end);
         self.say(format_args!("an operator repairs the counts, up to {end}"));
     }
 }

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use urna_sim::{Plan, find, run};
+use urna_sim::{Mutation, Plan, find, find_mutation, run};
+
+/// How many elections may pass before a mutation is found.
+const SEEDS: u64 = 20_000;
 
 /// Simulates elections of the shipped state machines, each with its faults decided by its seed. Its status is 0 when
 /// nothing was lost, doubled or answered wrongly
@@ -20,6 +23,10 @@ struct Arguments {
     #[arg(long)]
     seed: Option<u64>,
 
+    /// Put each mutation into the machines, and say which seed finds it
+    #[arg(long)]
+    mutations: bool,
+
     /// The seed of the first election
     #[arg(long, default_value_t = 1)]
     from: u64,
@@ -30,6 +37,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(seed) = arguments.seed {
         return show(seed);
+    }
+    if arguments.mutations {
+        return show_mutations();
     }
     let (begin, length) = (Instant::now(), Duration::from_secs(arguments.seconds));
     let (next, steps, has_failed) =
@@ -61,6 +71,21 @@ fn main() -> ExitCode {
         elections as f64 / seconds
     );
     if has_failed.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn show_mutations() -> ExitCode {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut outcome = ExitCode::SUCCESS;
+    for mutation in Mutation::ALL {
+        match find_mutation(*mutation, SEEDS) {
+            Some(seed) => println!("{mutation:?}: {seed}"),
+            None => {
+                println!("{mutation:?}: NOT FOUND in {SEEDS} seeds");
+                outcome = ExitCode::FAILURE;
+            }
+        }
+    }
+    outcome
 }
 
 fn show(seed: u64) -> ExitCode {

@@ -292,16 +292,35 @@ impl Election {
                 }
                 self.voter_key = key;
             }
-            Content::Counts(counts) => self.check_announced(counts),
+            Content::Counts(counts) => {
+                self.was_final |= counts.is_final;
+                self.check_announced(counts);
+            }
             _ => {}
         }
     }
 
-    /// At rest the log is sealed for good and the key is gone.
+    /// Nobody can read a log on once it is sealed for good, so it is counted before.
+    pub fn check_counted_before_sealing(&mut self) {
+        if !self.was_final && !self.is_log_rolled_back {
+            self.violate("the log is sealed for good, and its counts are not final");
+        }
+    }
+
+    /// At rest the log is sealed for good, the key is gone, and what cannot be decoded is dead-lettered.
     pub fn check_closed(&mut self) {
         self.check_key();
         if self.books.sealed_at().is_none() || !self.server.stream(StreamName::Votes).is_sealed {
             self.violate("the log is not sealed at rest");
+        }
+        let votes = self.server.stream(StreamName::Votes);
+        // An operator's recount passes over it by itself.
+        let garbage = votes.from(self.repaired_to + 1).filter(|stored| matches!(stored.content, Content::Garbage));
+        let names: Vec<String> = garbage.map(|stored| format!("dead-{}", stored.sequence)).collect();
+        for name in names {
+            if !self.server.stream(StreamName::Dead).from(1).any(|stored| stored.id == name) {
+                self.violate(format_args!("there is no {name}"));
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use urna_mutation::{Mutation, turn_on};
+
 use crate::election::{Outcome, run};
 use crate::plan::{Noise, Plan};
 
@@ -18,6 +20,19 @@ pub struct Failure {
     pub violation: String,
     /// What happened until then.
     pub trace: String,
+}
+
+/// Puts a mutation into the machines and looks for the first seed from 1 on whose election finds it, as far as `last`.
+pub fn find_mutation(mutation: Mutation, last: u64) -> Option<u64> {
+    turn_on(Some(mutation));
+    let finds = |seed: &u64| {
+        let election = || run(&Plan::of(*seed), false).violation.is_some();
+        // A machine that is wrong enough panics.
+        std::panic::catch_unwind(election).unwrap_or(true)
+    };
+    let found = (1..=last).find(finds);
+    turn_on(None);
+    found
 }
 
 /// Runs the election of a seed. When something is wrong, looks for the shortest one that is wrong, too: with fewer faults

@@ -11,6 +11,7 @@ use tally::announcement::{NewestAnnouncement, is_done};
 use tally::count::{Action, Count, Event};
 use tally::rules::{Scoreboard, Totals};
 use tally::share::{Action as Do, Event as Seen, Rounds, Share};
+use urna_mutation::{Mutation, is_on};
 
 use crate::agenda::{MILLI, SECOND};
 use crate::election::{Election, Happening};
@@ -380,7 +381,11 @@ impl Election {
             subject: Subject::Counted,
             id: format!("counts-{}-{}", owner.process, self.next_id()),
             content: Content::Counts(Arc::new(counts)),
-            expect: Expect::LastOfSubject(expected),
+            expect: if is_on(Mutation::AnnounceWithoutExpectation) {
+                Expect::Nothing
+            } else {
+                Expect::LastOfSubject(expected)
+            },
         };
         self.call(owner, Call::Publish(publish));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nats::StartAt;
 use nats::ordered_reader::Event as ReaderEvent;
 use subjects::{MessageId, RoundChanged, RoundState, Unreadable, VoteMessage};
+use urna_mutation::{Mutation, is_on};
 use vote::ballot_box::WAKE_EVERY;
 use vote::event::{Action, Appended, Event, Logged, PlaceRead, Read};
 use vote::queue::{Queue, TurnedAway};
@@ -182,7 +183,11 @@ impl Election {
                     subject: Subject::Cast,
                     id: id.as_str().to_owned(),
                     content: Content::Block(ballots),
-                    expect: Expect::LastOfStream(expected),
+                    expect: if is_on(Mutation::AppendWithoutExpectation) {
+                        Expect::Nothing
+                    } else {
+                        Expect::LastOfStream(expected)
+                    },
                 };
                 let now = self.now;
                 if let Some(vote) = self.vote(number) {

@@ -2,6 +2,7 @@
 
 use foldhash::HashMap;
 use subjects::{BallotId, BallotsCast, Choice, Place, Replaced, VoteMessage, Voter};
+use urna_mutation::{Mutation, is_on};
 
 use super::Refusal;
 use super::block_builder::BlockBuilder;
@@ -73,6 +74,7 @@ impl Fold {
     pub fn take(&mut self, sequence: u64, message: &VoteMessage) {
         match message {
             VoteMessage::Cast(block) => self.take_block(sequence, block),
+            VoteMessage::Sealed(_) if is_on(Mutation::PassOverSeal) => self.pass_over(sequence),
             VoteMessage::Sealed(_) => self.sealed |= self.moves_to(sequence),
         }
     }
@@ -114,6 +116,8 @@ impl Fold {
             return Verdict::Refused(Refusal::Closed);
         }
         let in_block = builder.newest_of(ballot.voter).map(|(_, before)| before);
+        let in_block = in_block.filter(|_| !is_on(Mutation::ReplaceTheOlder));
+        let changeable = changeable || is_on(Mutation::ChangeWhereForbidden);
         let replaces = match (in_block, self.standing.get(&ballot.voter)) {
             (Some(_), _) if !changeable => return Verdict::RefusedByBlock(Refusal::AlreadyVoted),
             (None, Some(_)) if !changeable => return Verdict::Refused(Refusal::AlreadyVoted),
@@ -123,6 +127,7 @@ impl Fold {
             }
             (None, None) => None,
         };
+        let replaces = replaces.filter(|_| !is_on(Mutation::ForgetWhatIsReplaced));
         builder.add(ballot, replaces)
     }
 
@@ -147,8 +152,9 @@ impl Fold {
             });
         }
         let standing = self.standing.get(&voter).filter(|known| known.ballot == id);
-        let known = standing.or_else(|| self.replaced.get(&(voter, id)))?;
-        let same = *self.choices.of(known.choice) == ballot.choice;
+        let replaced = || self.replaced.get(&(voter, id)).filter(|_| !is_on(Mutation::ForgetReplacedIds));
+        let known = standing.or_else(replaced)?;
+        let same = is_on(Mutation::AcceptReusedId) || *self.choices.of(known.choice) == ballot.choice;
         Some(if same { Verdict::InLog(id, known.place()) } else { Verdict::Refused(Refusal::BallotIdReused) })
     }
 

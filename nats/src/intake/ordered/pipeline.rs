@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use urna_mutation::{Mutation, is_on};
+
 use super::super::batching::{Batching, Closed, batch_every};
 use super::steps::{Action, Event};
 use crate::clock::Monotonic;
@@ -107,7 +109,7 @@ impl<R: Clone, B> Pipeline<R, B> {
     fn add(&mut self, messages: Vec<Delivered<R>>) -> Result<(), Interrupted> {
         for message in &messages {
             let (expected, came) = (self.last + 1, message.sequence);
-            if came != expected {
+            if came != expected && !is_on(Mutation::FeedOverGaps) {
                 return Err(Interrupted::OutOfOrder { expected, came });
             }
             self.last = came;
@@ -134,6 +136,9 @@ impl<R: Clone, B> Pipeline<R, B> {
         actions: &mut Vec<Action<R, B>>,
     ) {
         let Some(queued) = self.queue.iter_mut().find(|queued| queued.number == number) else { return };
+        if is_on(Mutation::ForgetDeadLetters) {
+            waiting.clear();
+        }
         queued.stage = match waiting.pop_front() {
             None => Stage::Ready(batch),
             Some((message, why)) => {
