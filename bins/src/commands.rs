@@ -56,7 +56,7 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn connect(settings: &Settings) -> anyhow::Result<Bus> {
-    let bus = Bus::connect(&bus_settings(settings, NAME)).await?;
+    let bus = Bus::connect(&bus_settings(settings, NAME)?).await?;
     let answered = tokio::time::timeout(BUS_WITHIN, async {
         while bus.last_sequence(&Stream::rounds().name).await.is_err() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -83,7 +83,7 @@ async fn close(bus: &Bus, round: &RoundId) -> anyhow::Result<ExitCode> {
 /// Whoever is signed in with the old password is signed out when a `login` process says so, at the latest when NATS and
 /// one of them are back: so NATS need not be there.
 async fn admin(settings: &Settings, email: Option<Email>) -> anyhow::Result<ExitCode> {
-    let bus = Bus::connect(&bus_settings(settings, NAME)).await?;
+    let bus = Bus::connect(&bus_settings(settings, NAME)?).await?;
     let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
     let (pool, clock) = (postgres_pool(settings)?, Clock::system());
     let reset = login::reset_admin(pool, &bus, &clock, email.clone()).await;

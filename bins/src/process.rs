@@ -49,7 +49,7 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     })?;
     // NATS, Postgres and all waiting live on a runtime of their own, which no arbiter can starve.
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("io").build()?;
-    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name())))?;
+    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name())?))?;
     io.spawn(telemetry::upkeep(metrics.clone()));
     io.spawn(introduce(bus.clone(), process));
 
@@ -74,9 +74,14 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// How a process connects to NATS under this name.
-pub(crate) fn bus_settings(settings: &Settings, name: &str) -> BusSettings {
+pub(crate) fn bus_settings(settings: &Settings, name: &str) -> anyhow::Result<BusSettings> {
     let servers = &settings.servers;
-    BusSettings { url: servers.nats_url.clone(), name: name.to_owned(), replicas: servers.nats_replicas }
+    Ok(BusSettings {
+        url: servers.nats_url.clone(),
+        credentials: servers.nats_credentials()?,
+        name: name.to_owned(),
+        replicas: servers.nats_replicas,
+    })
 }
 
 /// Connections to Postgres on the current runtime, made when they are needed.

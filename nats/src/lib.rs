@@ -21,7 +21,7 @@ mod past;
 mod reader;
 mod trace;
 
-pub use bus::{Bus, BusSettings, Expect, SayError, Service, Unavailable};
+pub use bus::{Bus, BusSettings, Credentials, Expect, SayError, Service, Unavailable};
 pub use clock::Clock;
 pub use follow::{Follower, StartAt};
 pub use latest::{Latest, Newest, Renewed};

@@ -244,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn a_user_of_nats_has_a_password_and_a_password_a_user() {
+        let given = |flags: &[&str]| settings(flags).servers.nats_credentials();
+        assert!(given(&[]).unwrap().is_none());
+        let both = given(&["--nats-user", "ann", "--nats-password", "secret"]).unwrap().unwrap();
+        assert_eq!((both.user.as_str(), both.password.expose_secret()), ("ann", "secret"));
+        assert!(!format!("{both:?}").contains("secret"));
+        let refused = given(&["--nats-user", "ann"]).unwrap_err().to_string();
+        assert_eq!(refused, "NATS_USER is set and there is no password: set NATS_PASSWORD_FILE");
+        let refused = given(&["--nats-password", "secret"]).unwrap_err().to_string();
+        assert_eq!(refused, "NATS has a password and no user: set NATS_USER");
+    }
+
+    #[test]
     fn a_proxy_is_an_address_or_a_network() {
         let proxies = |given: &str| settings(&["--trusted-proxies", given]).http.proxies();
         assert!(proxies("10.0.0.0/8, 192.0.2.7,::1").is_ok());
