@@ -26,6 +26,7 @@
 //! - [`secrecy`] what no log and no store may hold
 //! - [`operators`] the first admin, and the one an operator makes
 //! - [`limits`] what the machine can no longer do
+//! - [`isolation`] scenarios that share servers do not see each other
 //! - [`cluster`] three nats-servers in the place of one
 //! - [`drill`] parts die at random under load
 //! - [`bench`] the benchmark and the simulation
@@ -44,6 +45,7 @@ mod drill;
 mod exports;
 mod hidden;
 mod hostile;
+mod isolation;
 mod ladder;
 mod limits;
 mod load;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use urna_world::{Voter, World, eventually};
+use urna_world::{Own, Voter, World, eventually};
 
 fn votes(data: &serde_json::Value, option: usize) -> u64 {
     data["lines"][option]["votes"].as_u64().unwrap_or_default()
@@ -97,7 +97,7 @@ async fn pages_are_drawn_complete_without_a_script() {
 
 #[tokio::test]
 async fn health_names_each_dependency_and_metrics_tell_what_happened() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Postgres]).await;
     world.voter().votes("cats").await;
     world.quiet().await;
     let metrics = world.voter().opens("/metrics").await;
@@ -113,7 +113,7 @@ async fn health_names_each_dependency_and_metrics_tell_what_happened() {
     }
     let health = world.voter().asks("/health").await;
     assert_eq!(health.body["checks"]["postgres"], "ok");
-    world.postgres.kill();
+    world.postgres().kill();
     let health = eventually("health says that postgres is missing", || async {
         let health = world.voter().asks("/health").await;
         (health.status == 503).then_some(health)

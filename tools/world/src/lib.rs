@@ -1,6 +1,7 @@
 //! What the tests share.
 //!
-//! - [`World`] servers and processes of one test's own: real ones
+//! - [`World`] real servers, shared where a test does not harm them, and processes of one test's own
+//! - [`Own`] the servers that a test declares it harms
 //! - [`Voter`] what a person or a program can do
 //! - [`audit`] an independent recount: it shares nothing with the tally
 //! - [`Proxy`] a bad connection
@@ -10,16 +11,19 @@ mod auditor;
 mod cluster;
 mod edge;
 mod house;
+mod place;
 mod programs;
 mod proxy;
 mod quiet;
 mod servers;
+mod shared;
 mod voter;
 mod world;
 
 pub use auditor::{Audit, Logged, Scoreboard, audit, audit_of, recount, rounds};
 pub use cluster::NODES;
 pub use house::{house, sources};
+pub use place::Own;
 pub use programs::{binary, program};
 pub use proxy::{Fault, Proxy};
 pub use quiet::unfinished;
