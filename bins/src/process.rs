@@ -40,6 +40,11 @@ const CONNECTION_WITHIN: Duration = Duration::from_secs(2);
 /// Runs `process` until SIGTERM or SIGINT.
 pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     telemetry::log(&settings.logging.log, settings.logging.log_format)?;
+    #[cfg(debug_assertions)]
+    if let Some(folder) = settings.dev.templates()? {
+        warn!(folder = %folder.display(), "development: pages and static files are read from a folder");
+        web::dev::read_from(folder);
+    }
     let metrics = telemetry::collect()?;
     let address = settings.http_addr(process);
     let listener = TcpListener::bind(address).with_context(|| {

@@ -7,6 +7,8 @@
 mod account;
 mod admin;
 mod bars;
+#[cfg(debug_assertions)]
+pub mod dev;
 mod docs;
 mod draw;
 mod error;

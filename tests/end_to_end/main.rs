@@ -28,6 +28,7 @@
 //! - [`limits`] what the machine can no longer do
 //! - [`isolation`] scenarios that share servers do not see each other
 //! - [`cluster`] three nats-servers in the place of one
+//! - [`development`] pages as they are in a folder now
 //! - [`drill`] parts die at random under load
 //! - [`bench`] the benchmark and the simulation
 //! - [`bus`] what operators see with the `nats` CLI
@@ -41,6 +42,7 @@ mod bus;
 mod closing;
 mod cluster;
 mod crashes;
+mod development;
 mod drill;
 mod exports;
 mod hidden;

@@ -222,7 +222,7 @@ impl Problem {
             let to = (header::LOCATION, sign_in_from(request));
             return response.status(StatusCode::SEE_OTHER).insert_header(to).finish();
         }
-        if is_page && let Ok(page) = self.page(request).render() {
+        if is_page && let Some(page) = self.drawn(request) {
             return response.content_type("text/html; charset=utf-8").body(page);
         }
         if self.status() == StatusCode::UNAUTHORIZED {
@@ -239,6 +239,16 @@ impl Problem {
             Ok(html) if wants_page(request) => self.respond(request).set_body(BoxBody::new(html)),
             _ => self.respond(request),
         }
+    }
+
+    /// As a page; `None` when it cannot be drawn.
+    fn drawn(&self, request: &HttpRequest) -> Option<String> {
+        let drawn = self.page(request).render();
+        #[cfg(debug_assertions)]
+        if let Err(fault) = &drawn {
+            return crate::dev::fault_page(fault);
+        }
+        drawn.ok()
     }
 
     fn page(&self, request: &HttpRequest) -> ErrorPage {

@@ -5,9 +5,12 @@
 //! - [`accounts`] the first admin, and how long people stay signed in
 //! - [`limits`] how much is let through in a minute
 //! - [`commands`] the commands of `urna`
+//! - `dev` in debug builds, what makes working on Urna easier
 
 mod accounts;
 mod commands;
+#[cfg(debug_assertions)]
+mod dev;
 mod http;
 mod limits;
 mod secret;
@@ -68,6 +71,11 @@ pub struct Settings {
     /// How it is logged.
     #[command(flatten)]
     pub logging: Logging,
+
+    /// What makes working on Urna easier.
+    #[cfg(debug_assertions)]
+    #[command(flatten)]
+    pub dev: dev::Dev,
 }
 
 /// How watchers are told.
@@ -218,6 +226,25 @@ mod tests {
             refuse("URNA_HTP_ADDR").unwrap_err().to_string(),
             "URNA_HTP_ADDR is no setting; --help lists those there are"
         );
+    }
+
+    #[test]
+    fn only_debug_builds_have_settings_of_development() {
+        let known = refuse_unknown([OsString::from("URNA_DEV_TEMPLATES")].into_iter()).is_ok();
+        assert_eq!(known, cfg!(debug_assertions));
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    fn templates_are_read_only_from_a_folder_that_holds_them() {
+        let templates = |folder: &str| settings(&["--dev-templates", folder]).dev.templates();
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates");
+        assert_eq!(templates(ours).unwrap(), Some(ours.into()));
+        assert_eq!(
+            templates("/nonexistent").unwrap_err().to_string(),
+            "/nonexistent is not a folder with pages/ and static/ in it"
+        );
+        assert_eq!(settings(&[]).dev.templates().unwrap(), None);
     }
 
     #[test]

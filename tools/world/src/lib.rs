@@ -5,6 +5,7 @@
 //! - [`Voter`] what a person or a program can do
 //! - [`audit`] an independent recount: it shares nothing with the tally
 //! - [`Proxy`] a bad connection
+//! - [`Templates`] a copy of the pages and static files, to be changed
 //! - [`eventually`] waiting by asking
 
 mod auditor;
@@ -17,6 +18,7 @@ mod proxy;
 mod quiet;
 mod servers;
 mod shared;
+mod templates;
 mod voter;
 mod world;
 
@@ -27,5 +29,6 @@ pub use place::Own;
 pub use programs::{binary, program};
 pub use proxy::{Fault, Proxy};
 pub use quiet::unfinished;
+pub use templates::Templates;
 pub use voter::{Answer, Events, Page, Voter};
 pub use world::{ADMIN, ADMIN_PASSWORD, SECRET, World, eventually};
