@@ -1,6 +1,7 @@
 //! Rules that only show across crates.
 
 mod clocks;
+mod dev;
 mod fold;
 mod pictures;
 mod rooms;
