@@ -7,6 +7,10 @@ SERVERS = compose/local/servers
 SHELL := bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# A snapshot that is missing or differs fails its test. To accept what has changed: INSTA_UPDATE=always make test
+INSTA_UPDATE ?= no
+export INSTA_UPDATE
+
 # The program is looked for where cargo puts it.
 CARGO_TARGET_DIR ?= target
 

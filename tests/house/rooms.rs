@@ -21,19 +21,29 @@ fn rooms_of_the_table() -> BTreeMap<String, Room> {
         .collect()
 }
 
+/// The crates that only tests may use, as the sentence below the table says.
+fn only_for_tests() -> BTreeSet<String> {
+    let text = read("ARCHITECTURE.md");
+    let sentence = text.lines().find(|line| line.starts_with("Only for its tests, "));
+    quoted(sentence.expect("ARCHITECTURE.md says what only tests may use"))
+}
+
 fn rooms_of_the_workspace(metadata: &Metadata) -> BTreeMap<String, Room> {
     let members = metadata.workspace_packages();
     let names: BTreeSet<&str> = members.iter().map(|package| package.name.as_str()).collect();
+    let only_for_tests = only_for_tests();
     let mut rooms = BTreeMap::new();
     for package in &members {
         let mut room = Room::default();
         for dependency in &package.dependencies {
-            assert_eq!(
-                dependency.kind,
-                DependencyKind::Normal,
-                "{}: dependencies are of one kind",
-                package.name
-            );
+            let kind = match only_for_tests.contains(&dependency.name) {
+                true if package.name.as_str() != "tests" => DependencyKind::Development,
+                _ => DependencyKind::Normal,
+            };
+            assert_eq!(dependency.kind, kind, "{} in {}", dependency.name, package.name);
+            if kind == DependencyKind::Development {
+                continue;
+            }
             let used =
                 if names.contains(dependency.name.as_str()) { &mut room.ours } else { &mut room.worlds };
             used.insert(dependency.name.clone());
