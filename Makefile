@@ -27,7 +27,7 @@ NAME =
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-fast test-integration test-e2e test-browser check drill bench down clean-data
+.PHONY: help run dev test test-fast test-integration test-e2e test-browser test-shuffled check drill bench down clean-data
 
 help: ## This list
 	@echo 'make TARGET, where TARGET is one of'
@@ -65,6 +65,10 @@ test-e2e: ## Run the tests of the real binaries against real servers
 
 test-browser: ## Run the tests with a real browser
 	@tests/run browser '$(NAME)'
+
+# For example: make test-shuffled SEED=7
+test-shuffled: ## Run the end-to-end tests twice at once, each in an order of its own
+	@tests/run shuffled '$(SEED)'
 
 check: ## Format, lints, and who may use whom
 	cargo fmt --all -- --check
