@@ -20,7 +20,7 @@ const BUILD: [&str; 4] = ["build", "--workspace", "--bin", "urna"];
 /// When cargo cannot be started.
 pub async fn build(target_dir: &Path) -> anyhow::Result<bool> {
     let mut command = Command::new("cargo");
-    if has(MOLD).await {
+    if mold_runs().await {
         command = Command::new(MOLD);
         command.args(["-run", "cargo"]);
     }
@@ -29,7 +29,8 @@ pub async fn build(target_dir: &Path) -> anyhow::Result<bool> {
     Ok(status.success())
 }
 
-async fn has(program: &str) -> bool {
-    let asked = Command::new(program).arg("--version").output().await;
-    asked.is_ok_and(|told| told.status.success())
+/// Whether mold is here, with all it needs to take over from another linker.
+async fn mold_runs() -> bool {
+    let tried = Command::new(MOLD).args(["-run", "true"]).output().await;
+    tried.is_ok_and(|tried| tried.status.success())
 }
