@@ -79,7 +79,7 @@ check: ## Format, lints, and who may use whom
 drill: ## Kill, pause and restart parts at random under load, and compare what voters were told with the log
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
-	cargo build --locked -p bins -p urna-drill --bins && \
+	cargo build --locked --workspace --bins && \
 	exec '$(CARGO_TARGET_DIR)/debug/urna-drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 # For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: BENCH=--help)
