@@ -19,6 +19,7 @@
 //! - [`away`] what goes on without Redis
 //! - [`routes`] who may call which address
 //! - [`api`] the document of the HTTP API, and whether it is true
+//! - [`shapes`] what answers look like as JSON
 //! - [`hostile`] what is sent by mistake or on purpose, and what is said to it
 //! - [`refused`] tokens, cookies and forms that are not ours
 //! - [`odd`] what people write who mean no good
@@ -63,6 +64,7 @@ mod routes;
 mod sample_system;
 mod secrecy;
 mod sessions;
+mod shapes;
 mod together;
 mod too_often;
 mod voting;

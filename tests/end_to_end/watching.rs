@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use urna_world::{Own, Voter, World, eventually};
 
+use crate::shapes::is_as_shown;
+
 fn votes(data: &serde_json::Value, option: usize) -> u64 {
     data["lines"][option]["votes"].as_u64().unwrap_or_default()
 }
@@ -20,6 +22,8 @@ async fn a_watcher_sees_each_change_with_the_sequence_as_its_id() {
     let shown = events.until("one vote for cats", |data| votes(data, 0) == 1).await;
     assert_eq!(shown["sequence"], receipt.body["sequence"]);
     assert_eq!(shown["ledger"]["accepted"], 1);
+    is_as_shown("event_before_the_first_vote", first, &[]);
+    is_as_shown("event_after_a_vote", shown.clone(), &["head"]);
 
     // Whoever comes back with the newest id is told nothing until there is news.
     let mut back = world.voter().watches(shown["sequence"].to_string().as_str().into()).await;
