@@ -38,9 +38,9 @@ help: ## This list
 run: ## Start Urna on http://127.0.0.1:8080, and all it needs; Ctrl-C stops it
 	@$(SERVERS) install
 	@$(SERVERS) ports
-	@$(call announce,$(CARGO_TARGET_DIR)/release/urna,$(RUN_MINUTES))
-	@cargo build --locked --release -p bins --bin urna
-	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/release/urna'
+	@$(call announce,$(CARGO_TARGET_DIR)/local/urna,$(RUN_MINUTES))
+	@cargo build --locked --profile local -p bins --bin urna
+	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/local/urna'
 
 # With --workspace the dependencies are those that the tests have built already.
 dev: ## The same for those who change it: pages follow their templates at once, Rust is built again when it changes
@@ -87,8 +87,8 @@ drill: ## Kill, pause and restart parts at random under load, and compare what v
 bench: ## Measure how fast Urna is on this machine, each figure beside what limits it
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
-	cargo build --locked --profile dist -p bins -p urna-bench --bin urna --bin urna-bench && \
-	exec '$(CARGO_TARGET_DIR)/dist/urna-bench' $(BENCH)
+	cargo build --locked --release -p bins -p urna-bench --bin urna --bin urna-bench && \
+	exec '$(CARGO_TARGET_DIR)/release/urna-bench' $(BENCH)
 
 down: ## Stop what `make run` has left
 	@$(SERVERS) stop

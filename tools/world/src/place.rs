@@ -20,11 +20,16 @@ impl Own {
 
 /// A server of a world.
 pub(crate) enum Place {
-    Own(Server),
+    Own(Box<Server>),
     Shared(&'static Server),
 }
 
 impl Place {
+    /// A server that only this world uses.
+    pub fn of_its_own(server: Server) -> Self {
+        Self::Own(Box::new(server))
+    }
+
     /// The server, to ask it something.
     pub fn server(&self) -> &Server {
         match self {

@@ -107,20 +107,20 @@ impl World {
         let (nats, peers) = if owns(Own::Nats) {
             let started = nats(&programs, folder.path(), &account);
             let (nats, peers) = started.expect("nats-server can be started");
-            (Place::Own(nats), peers)
+            (Place::of_its_own(nats), peers)
         } else {
             (Place::Shared(&of_all().nats), Vec::new())
         };
         let (postgres, database) = if owns(Own::Postgres) {
             let ready = ready_cluster(&programs).expect("a cluster can be made");
             let postgres = Server::postgres_from(ready, &programs, folder.path(), CONNECTIONS);
-            (Place::Own(postgres.expect("postgres can be started")), Database::whole())
+            (Place::of_its_own(postgres.expect("postgres can be started")), Database::whole())
         } else {
             let database = of_all().make_database(&account.name).await.expect("a database can be made");
             (Place::Shared(&of_all().postgres), database)
         };
         let (redis, number) = if owns(Own::Redis) {
-            (Place::Own(Server::redis(&programs, folder.path()).expect("redis can be started")), 0)
+            (Place::of_its_own(Server::redis(&programs, folder.path()).expect("redis can be started")), 0)
         } else {
             (Place::Shared(&of_all().redis), number)
         };
