@@ -7,42 +7,79 @@ SERVERS = compose/local/servers
 SHELL := bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# A snapshot that is missing or differs fails its test. To accept what has changed: INSTA_UPDATE=always make test
+INSTA_UPDATE ?= no
+export INSTA_UPDATE
+
 # The program is looked for where cargo puts it.
 CARGO_TARGET_DIR ?= target
 
+# How many minutes the first build takes on two cores.
+RUN_MINUTES = 15
+DEV_MINUTES = 5
+
+# A build says what it does, but not how long it takes.
+announce = [ -e '$(1)' ] || echo 'Building Urna: the first time it takes about $(2) minutes on two cores.' >&2
+
+# WSL has a variable of this name, which says something else.
+ifneq ($(origin NAME),command line)
+NAME =
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check drill bench down clean-data
+.PHONY: help run dev test test-fast test-integration test-e2e test-browser test-shuffled check drill bench down clean-data
 
 help: ## This list
 	@echo 'make TARGET, where TARGET is one of'
-	@sed -n 's/^\([a-z-]*\):.*## /    \1|/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /    \1|/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'Settings, for example: make run HTTP_PORT=8081 (all of them: $(SERVERS) --help)'
 
 run: ## Start Urna on http://127.0.0.1:8080, and all it needs; Ctrl-C stops it
 	@$(SERVERS) install
 	@$(SERVERS) ports
-	@cargo build --locked --release -p bins --bin urna
-	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/release/urna'
+	@$(call announce,$(CARGO_TARGET_DIR)/local/urna,$(RUN_MINUTES))
+	@cargo build --locked --profile local -p bins --bin urna
+	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/local/urna'
 
-# The tests start servers of their own, so those of `make run`, or given ones, are kept away from them.
-test: ## Run all tests, those with a browser included
-	@unset NATS_URL DATABASE_URL REDIS_URL && \
-	$(SERVERS) install --with-browser && \
-	paths=$$($(SERVERS) paths) && eval "$$paths" && set -x && \
-	cargo build --locked --workspace && \
-	cargo test --locked --workspace
+# With --workspace the dependencies are those that the tests have built already.
+dev: ## The same for those who change it: pages follow their templates at once, Rust is built again when it changes
+	@$(SERVERS) install
+	@$(SERVERS) ports
+	@$(call announce,$(CARGO_TARGET_DIR)/debug/urna-dev,$(DEV_MINUTES))
+	@cargo build --workspace --bin urna-dev
+	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/debug/urna-dev'
+
+# For example: make test NAME='counted once'
+test: ## Run all tests, those with a browser included; with NAME=words those whose name contains the words
+	@tests/run all '$(NAME)'
+
+test-fast: ## Run the tests that need no server, in seconds
+	@tests/run fast '$(NAME)'
+
+test-integration: ## Run the tests of actors by themselves against real servers
+	@tests/run integration '$(NAME)'
+
+test-e2e: ## Run the tests of the real binaries against real servers
+	@tests/run end-to-end '$(NAME)'
+
+test-browser: ## Run the tests with a real browser
+	@tests/run browser '$(NAME)'
+
+# For example: make test-shuffled SEED=7
+test-shuffled: ## Run the end-to-end tests twice at once, each in an order of its own
+	@tests/run shuffled '$(SEED)'
 
 check: ## Format, lints, and who may use whom
 	cargo fmt --all -- --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo test --locked -p tests --test integration rooms
+	cargo test --locked --workspace --test house
 
 # For example: make drill SECONDS=60 SEED=7
 drill: ## Kill, pause and restart parts at random under load, and compare what voters were told with the log
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
-	cargo build --locked -p bins -p urna-drill --bins && \
+	cargo build --locked --workspace --bins && \
 	exec '$(CARGO_TARGET_DIR)/debug/urna-drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 # For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: BENCH=--help)
@@ -50,8 +87,8 @@ drill: ## Kill, pause and restart parts at random under load, and compare what v
 bench: ## Measure how fast Urna is on this machine, each figure beside what limits it
 	@unset NATS_URL DATABASE_URL REDIS_URL && \
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
-	cargo build --locked --profile dist -p bins -p urna-bench --bin urna --bin urna-bench && \
-	exec '$(CARGO_TARGET_DIR)/dist/urna-bench' $(BENCH)
+	cargo build --locked --release -p bins -p urna-bench --bin urna --bin urna-bench && \
+	exec '$(CARGO_TARGET_DIR)/release/urna-bench' $(BENCH)
 
 down: ## Stop what `make run` has left
 	@$(SERVERS) stop

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use nats::{Bus, Clock, Monotonic, Projection};
-use recount::{Recount, Recounting};
+use recount::{Comparison, Counts, Progress};
 use round::NotChanged;
 use round::rules::Refusal;
 use serde_json::json;
-use subjects::{Email, Ledger, RoundChanged, RoundId, RoundState, Stream, Timestamp};
+use subjects::{Email, Round, RoundChanged, RoundId, RoundState, Stream};
 use tally::rules::Scoreboard;
 use tally::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -23,26 +23,10 @@ use crate::settings::{Command, Format, RecountArgs, Settings};
 const NAME: &str = "urna-command";
 /// How long NATS may take to answer.
 const BUS_WITHIN: Duration = Duration::from_secs(10);
-/// How long the tally may take to count what the log holds before that is a difference.
-const TALLY_WITHIN: Duration = Duration::from_secs(5);
-/// The pause between two looks at the scoreboard.
+/// The pause between two looks for the rounds.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often a person is told how far it has come.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-
-/// The log of one round beside its scoreboard, at the same sequence.
-struct Comparison {
-    round: RoundId,
-    title: String,
-    log: Scoreboard,
-    scoreboard: Scoreboard,
-    /// When the last message of the log that was counted was stored.
-    stored_at: Option<Timestamp>,
-    faults: Vec<String>,
-    fault_count: u64,
-    took: Duration,
-    is_repaired: bool,
-}
 
 /// Runs a command to its end.
 pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
@@ -60,7 +44,7 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn connect(settings: &Settings, clock: &Clock) -> anyhow::Result<Bus> {
-    let bus = Bus::connect(&bus_settings(settings, NAME, clock)).await?;
+    let bus = Bus::connect(&bus_settings(settings, NAME, clock)?).await?;
     let answered = tokio::time::timeout(BUS_WITHIN, async {
         while bus.last_sequence(&Stream::rounds().name).await.is_err() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -87,7 +71,7 @@ async fn close(bus: &Bus, round: &RoundId, clock: &Clock) -> anyhow::Result<Exit
 /// Whoever is signed in with the old password is signed out when a `login` process says so, at the latest when NATS and
 /// one of them are back: so NATS need not be there.
 async fn admin(settings: &Settings, email: Option<Email>, clock: &Clock) -> anyhow::Result<ExitCode> {
-    let bus = Bus::connect(&bus_settings(settings, NAME, clock)).await?;
+    let bus = Bus::connect(&bus_settings(settings, NAME, clock)?).await?;
     let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
     let reset = login::reset_admin(postgres_pool(settings)?, &bus, clock, email.clone()).await;
     let password = reset.context("failed to make an admin")?;
@@ -104,10 +88,9 @@ async fn recount(
     let store = Store::new(postgres_pool(settings)?);
     let mut comparisons = Vec::new();
     for changed in rounds(bus, args.round.as_ref()).await? {
-        let mut comparison = compare(bus, &store, &changed, clock).await?;
-        if args.repair && comparison.log != comparison.scoreboard {
-            let in_place = Scoreboard { stored_at: comparison.stored_at, ..comparison.log.clone() };
-            store.replace(&comparison.round, &in_place).await?;
+        let mut comparison = compare(bus, &store, &changed.round, clock).await?;
+        if args.repair && comparison.differs() {
+            store.replace(&comparison.round, &scoreboard_of(&comparison)).await?;
             comparison.is_repaired = true;
         }
         comparisons.push(comparison);
@@ -140,161 +123,46 @@ async fn rounds(bus: &Bus, only: Option<&RoundId>) -> anyhow::Result<Vec<RoundCh
     }
 }
 
-/// Recounts to the end of the log, and reads the scoreboard there: or, as votes go on, a little further.
-async fn compare(
-    bus: &Bus,
-    store: &Store,
-    changed: &RoundChanged,
-    clock: &Clock,
-) -> anyhow::Result<Comparison> {
-    let begin = clock.monotonic();
-    let round = changed.round.id.clone();
-    let end = bus.last_sequence(&Stream::votes(&round).name).await?;
-    let mut recounting = Recounting::begin(bus.clone(), &round);
-    let mut progress = Progress::new(&round, end, clock);
-    recounting.count_to(end, |recount| progress.show(recount)).await;
-    let took = clock.monotonic().since(begin);
-    let scoreboard = counted_to(store, &round, end, clock).await?;
-    // A scoreboard may know of more than the log holds: an older copy of the log was restored.
-    let end = bus.last_sequence(&Stream::votes(&round).name).await?;
-    recounting.count_to(scoreboard.sequence.min(end), |recount| progress.show(recount)).await;
-    progress.end();
-    let recount = &recounting.recount;
-    Ok(Comparison {
-        round,
-        title: changed.round.title.clone(),
-        log: scoreboard_of(recount),
-        scoreboard: comparable(scoreboard),
-        stored_at: recounting.stored_at,
-        faults: recount.faults.iter().map(ToString::to_string).collect(),
-        fault_count: recount.fault_count,
-        took,
-        is_repaired: false,
-    })
+/// Compares the log of a round with its scoreboard, and shows on the way how far it has come.
+async fn compare(bus: &Bus, store: &Store, round: &Round, clock: &Clock) -> anyhow::Result<Comparison> {
+    let mut line = ProgressLine::new(&round.id, clock);
+    let scoreboard = async || anyhow::Ok(counts_of(store.read(&round.id).await?));
+    let comparison = recount::compare(bus, clock, round, scoreboard, |progress| line.show(progress)).await;
+    line.end();
+    comparison
 }
 
-/// The scoreboard once it has come to `end`, or as far as it has come when the tally does not move.
-async fn counted_to(store: &Store, round: &RoundId, end: u64, clock: &Clock) -> anyhow::Result<Scoreboard> {
-    let begin = clock.monotonic();
-    loop {
-        let scoreboard = store.read(round).await?;
-        if scoreboard.sequence >= end || clock.monotonic().since(begin) > TALLY_WITHIN {
-            return Ok(scoreboard);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+/// What the tally says, for the recount.
+fn counts_of(scoreboard: Scoreboard) -> Counts {
+    let Scoreboard { sequence, votes, ledger, is_final, .. } = scoreboard;
+    Counts { sequence, votes, ledger, is_final }
 }
 
-fn scoreboard_of(recount: &Recount) -> Scoreboard {
-    let Recount { sequence, accepted, replaced, unreadable, .. } = *recount;
-    let ledger = Ledger { accepted, counted: recount.counted(), replaced, unreadable };
-    let is_final = recount.sealed_at.is_some();
-    let votes = recount.votes();
-    comparable(Scoreboard { sequence, votes, ledger, is_final, ..Scoreboard::default() })
-}
-
-/// What can be compared. An option that nobody chose any more may be there with zero or not at all.
-fn comparable(mut scoreboard: Scoreboard) -> Scoreboard {
-    scoreboard.votes.retain(|_, votes| *votes != 0);
-    Scoreboard { stored_at: None, generation: 0, ..scoreboard }
-}
-
-impl Comparison {
-    fn agrees(&self) -> bool {
-        self.fault_count == 0 && (self.is_repaired || self.log == self.scoreboard)
-    }
-
-    /// The rows: what is compared, in the log, on the scoreboard.
-    fn rows(&self) -> Vec<(String, i64, i64)> {
-        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let mut options: Vec<_> = self.log.votes.keys().chain(self.scoreboard.votes.keys()).collect();
-        options.sort();
-        options.dedup();
-        let votes = |scoreboard: &Scoreboard, option| scoreboard.votes.get(option).copied().unwrap_or(0);
-        let mut rows: Vec<_> = options
-            .into_iter()
-            .map(|option| (option.to_string(), votes(&self.log, option), votes(&self.scoreboard, option)))
-            .collect();
-        let (log, board) = (&self.log.ledger, &self.scoreboard.ledger);
-        rows.extend([
-            ("= accepted".to_owned(), signed(log.accepted), signed(board.accepted)),
-            ("= counted".to_owned(), signed(log.counted), signed(board.counted)),
-            ("= replaced".to_owned(), signed(log.replaced), signed(board.replaced)),
-            ("= unreadable".to_owned(), signed(log.unreadable), signed(board.unreadable)),
-            ("= counted to".to_owned(), signed(self.log.sequence), signed(self.scoreboard.sequence)),
-            ("= final".to_owned(), i64::from(self.log.is_final), i64::from(self.scoreboard.is_final)),
-        ]);
-        rows
-    }
-
-    fn verdict(&self) -> &'static str {
-        match (self.fault_count, self.is_repaired, self.log == self.scoreboard) {
-            (0, _, true) => "the log and the scoreboard agree",
-            (0, true, false) => "THEY DIFFERED; the scoreboard now says what the log says",
-            (0, false, false) => "THEY DIFFER; --repair puts the log's counts in place",
-            _ => "THE LOG CONTRADICTS ITSELF",
-        }
-    }
-
-    fn table(&self) -> String {
-        use std::fmt::Write as _;
-        let mut text = format!("{} · {}\n", self.round, self.title);
-        let mut line = |name: &str, log: &str, board: &str, difference: &str| {
-            let _ = writeln!(text, "  {name:<32} {log:>14} {board:>14} {difference:>12}");
-        };
-        line("", "log", "scoreboard", "difference");
-        for (name, log, board) in self.rows() {
-            line(&name, &log.to_string(), &board.to_string(), &(board - log).to_string());
-        }
-        for fault in &self.faults {
-            let _ = writeln!(text, "  {fault}");
-        }
-        let seconds = self.took.as_secs_f64();
-        let _ =
-            writeln!(text, "  {} ballots in {seconds:.2} s: {}\n", self.log.ledger.accepted, self.verdict());
-        text
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let side = |it: &Scoreboard| {
-            json!({
-                "sequence": it.sequence, "votes": it.votes, "ledger": it.ledger, "final": it.is_final,
-            })
-        };
-        json!({
-            "round": self.round,
-            "title": self.title,
-            "log": side(&self.log),
-            "scoreboard": side(&self.scoreboard),
-            "faults": self.faults,
-            "fault_count": self.fault_count,
-            "repaired": self.is_repaired,
-            "agree": self.agrees(),
-            "seconds": self.took.as_secs_f64(),
-        })
-    }
+/// What the recount says, for the tally.
+fn scoreboard_of(comparison: &Comparison) -> Scoreboard {
+    let Counts { sequence, votes, ledger, is_final } = comparison.log.clone();
+    let stored_at = comparison.stored_at;
+    Scoreboard { sequence, stored_at, votes, ledger, is_final, generation: 0 }
 }
 
 /// Tells a person at a terminal how far a recount has come.
-struct Progress {
+struct ProgressLine {
     round: RoundId,
-    end: u64,
     clock: Clock,
     shown_at: Option<Monotonic>,
 }
 
-impl Progress {
-    fn new(round: &RoundId, end: u64, clock: &Clock) -> Self {
-        Self { round: round.clone(), end, clock: clock.clone(), shown_at: None }
+impl ProgressLine {
+    fn new(round: &RoundId, clock: &Clock) -> Self {
+        Self { round: round.clone(), clock: clock.clone(), shown_at: None }
     }
 
-    fn show(&mut self, recount: &Recount) {
+    fn show(&mut self, progress: Progress) {
         let now = self.clock.monotonic();
         let is_due = self.shown_at.is_none_or(|moment| now.since(moment) > PROGRESS_EVERY);
         if is_due && stderr().is_terminal() {
             self.shown_at = Some(now);
-            let percent = recount.sequence * 100 / self.end.max(recount.sequence).max(1);
-            eprint!("\r{}: {percent} %, {} ballots", self.round, recount.accepted);
+            eprint!("\r{}: {} %, {} ballots", self.round, progress.percent(), progress.accepted);
         }
     }
 

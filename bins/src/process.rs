@@ -40,6 +40,11 @@ const CONNECTION_WITHIN: Duration = Duration::from_secs(2);
 /// Runs `process` until SIGTERM or SIGINT.
 pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     telemetry::log(&settings.logging.log, settings.logging.log_format)?;
+    #[cfg(debug_assertions)]
+    if let Some(folder) = settings.dev.templates()? {
+        warn!(folder = %folder.display(), "development: pages and static files are read from a folder");
+        web::dev::read_from(folder);
+    }
     let metrics = telemetry::collect()?;
     let address = settings.http_addr(process);
     let listener = TcpListener::bind(address).with_context(|| {
@@ -50,7 +55,7 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     // NATS, Postgres and all waiting live on a runtime of their own, which no arbiter can starve.
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("io").build()?;
     let clock = Clock::system();
-    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name(), &clock)))?;
+    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name(), &clock)?))?;
     io.spawn(telemetry::upkeep(metrics.clone()));
     io.spawn(introduce(bus.clone(), process));
 
@@ -70,14 +75,15 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// How a process connects to NATS under this name.
-pub(crate) fn bus_settings(settings: &Settings, name: &str, clock: &Clock) -> BusSettings {
+pub(crate) fn bus_settings(settings: &Settings, name: &str, clock: &Clock) -> anyhow::Result<BusSettings> {
     let servers = &settings.servers;
-    BusSettings {
+    Ok(BusSettings {
         url: servers.nats_url.clone(),
+        credentials: servers.nats_credentials()?,
         name: name.to_owned(),
         replicas: servers.nats_replicas,
         clock: clock.clone(),
-    }
+    })
 }
 
 /// Connections to Postgres on the current runtime, made when they are needed.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::service::ServiceExt;
 use async_nats::{Event, ServerAddr};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,12 +30,23 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 pub struct BusSettings {
     /// One or more server addresses, separated by commas.
     pub url: String,
+    /// As whom, where the server asks.
+    pub credentials: Option<Credentials>,
     /// The process's name, as `nats server report connections` shows it.
     pub name: String,
     /// How many servers keep a copy of each stream: 1 on a single server, 3 in a cluster.
     pub replicas: usize,
     /// The present moment.
     pub clock: Clock,
+}
+
+/// A user of NATS.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The user's name.
+    pub user: String,
+    /// The user's password.
+    pub password: SecretString,
 }
 
 /// A connection to NATS JetStream. Cheap to clone; reconnects by itself.
@@ -70,7 +82,14 @@ impl Bus {
         let addresses = addresses.map_err(|cause| Unavailable::new(doing(), cause))?;
         let (tell, connected) = watch::channel(false);
         let tell = Arc::new(tell);
-        let client = async_nats::ConnectOptions::new()
+        let options = match &settings.credentials {
+            Some(Credentials { user, password }) => async_nats::ConnectOptions::with_user_and_password(
+                user.clone(),
+                password.expose_secret().to_owned(),
+            ),
+            None => async_nats::ConnectOptions::new(),
+        };
+        let client = options
             .name(&settings.name)
             .ping_interval(PING_EVERY)
             .request_timeout(Some(ANSWER_WITHIN))

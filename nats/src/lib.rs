@@ -31,7 +31,7 @@ mod stored;
 mod trace;
 mod unavailable;
 
-pub use bus::{Bus, BusSettings, Service};
+pub use bus::{Bus, BusSettings, Credentials, Service};
 pub use clock::{Clock, Monotonic, Now};
 pub use delivered::Delivered;
 pub use follower::{Batch, Follower};

@@ -1,18 +1,21 @@
-//! The recount: counts a round again from its log alone.
+//! The recount: counts a round again from its log alone, and compares it with a scoreboard that it is given.
 //!
 //! It shares nothing with the tally. The tally believes what a block says about the ballots it replaces; the recount
 //! remembers each voter's last ballot and checks it. Reading the log is all it needs to be allowed.
 //!
 //! Promise: whoever can read the log can recount it.
 
+mod compare;
+mod comparison;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use foldhash::HashMap;
-use nats::{Bus, Follower, StartAt};
-use subjects::{
-    BallotId, CastBallot, Choice, Heard, OptionId, RoundId, Stream, Timestamp, VoteMessage, Voter,
-};
+use subjects::{BallotId, CastBallot, Choice, Heard, OptionId, VoteMessage, Voter};
+
+pub use compare::{Progress, compare};
+pub use comparison::{Comparison, Counts};
 
 /// How many faults are remembered with their words. All are counted.
 const FAULTS_TOLD: usize = 100;
@@ -123,34 +126,6 @@ impl Recount {
         self.fault_count += 1;
         if self.faults.len() < FAULTS_TOLD {
             self.faults.push(Fault { sequence, what });
-        }
-    }
-}
-
-/// Reads a round's log and counts it.
-pub struct Recounting {
-    follower: Follower,
-    /// What is counted so far.
-    pub recount: Recount,
-    /// When the last message of it was stored.
-    pub stored_at: Option<Timestamp>,
-}
-
-impl Recounting {
-    /// Begins at the first message of the round's log.
-    pub fn begin(bus: Bus, round: &RoundId) -> Self {
-        let follower = Follower::new(bus, &Stream::votes(round).name, StartAt::Sequence(1));
-        Self { follower, recount: Recount::default(), stored_at: None }
-    }
-
-    /// Counts on to `sequence`, which the log must hold, and tells how far it has come after each batch.
-    pub async fn count_to(&mut self, sequence: u64, mut progress: impl FnMut(&Recount)) {
-        while self.recount.sequence < sequence {
-            for message in self.follower.next_until(sequence).await {
-                self.recount.take(message.sequence, &message.subject, &message.payload);
-                self.stored_at = message.stored_at;
-            }
-            progress(&self.recount);
         }
     }
 }

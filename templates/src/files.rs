@@ -4,25 +4,27 @@
 
 use std::sync::LazyLock;
 
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// The files in `static/`: the name, the content type, and the content.
+pub(crate) const STATIC: [(&str, &str, &[u8]); 12] = [
+    ("urna.css", STYLE, include_bytes!("../static/urna.css")),
+    ("docs.css", STYLE, include_bytes!("../static/docs.css")),
+    ("invites.css", STYLE, include_bytes!("../static/invites.css")),
+    ("admin.css", STYLE, include_bytes!("../static/admin.css")),
+    ("admin.js", SCRIPT, include_bytes!("../static/admin.js")),
+    ("vote.js", SCRIPT, include_bytes!("../static/vote.js")),
+    ("result.js", SCRIPT, include_bytes!("../static/result.js")),
+    ("round.js", SCRIPT, include_bytes!("../static/round.js")),
+    ("present.js", SCRIPT, include_bytes!("../static/present.js")),
+    ("screens.css", STYLE, include_bytes!("../static/screens.css")),
+    ("og.png", "image/png", include_bytes!("../static/og.png")),
+    ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
+];
+
 static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
-    vec![
-        StaticFile::new("urna.css", "text/css; charset=utf-8", include_bytes!("../static/urna.css")),
-        StaticFile::new("docs.css", "text/css; charset=utf-8", include_bytes!("../static/docs.css")),
-        StaticFile::new("invites.css", "text/css; charset=utf-8", include_bytes!("../static/invites.css")),
-        StaticFile::new("admin.css", "text/css; charset=utf-8", include_bytes!("../static/admin.css")),
-        StaticFile::new("admin.js", "text/javascript; charset=utf-8", include_bytes!("../static/admin.js")),
-        StaticFile::new("vote.js", "text/javascript; charset=utf-8", include_bytes!("../static/vote.js")),
-        StaticFile::new("result.js", "text/javascript; charset=utf-8", include_bytes!("../static/result.js")),
-        StaticFile::new("round.js", "text/javascript; charset=utf-8", include_bytes!("../static/round.js")),
-        StaticFile::new(
-            "present.js",
-            "text/javascript; charset=utf-8",
-            include_bytes!("../static/present.js"),
-        ),
-        StaticFile::new("screens.css", "text/css; charset=utf-8", include_bytes!("../static/screens.css")),
-        StaticFile::new("og.png", "image/png", include_bytes!("../static/og.png")),
-        StaticFile::new("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
-    ]
+    STATIC.into_iter().map(|(name, content_type, body)| StaticFile::new(name, content_type, body)).collect()
 });
 
 /// A file the pages load. It may be cached for ever: other content has another path.
@@ -39,9 +41,7 @@ pub struct StaticFile {
 
 impl StaticFile {
     fn new(name: &'static str, content_type: &'static str, body: &'static [u8]) -> Self {
-        let (stem, extension) = name.split_once('.').expect("a static file has an extension");
-        let path = format!("/static/{stem}-{:016x}.{extension}", fnv1a(body));
-        Self { path, content_type, body, name }
+        Self { path: path_of_content(name, body), content_type, body, name }
     }
 }
 
@@ -51,14 +51,20 @@ pub fn static_files() -> &'static [StaticFile] {
 }
 
 /// Where the file called `name` under `static/` is served.
-pub(crate) fn path_of(name: &str) -> Option<&'static str> {
-    FILES.iter().find(|file| file.name == name).map(|file| file.path.as_str())
+pub(crate) fn path_of(name: &str) -> Option<String> {
+    FILES.iter().find(|file| file.name == name).map(|file| file.path.clone())
 }
 
-/// FNV-1a, 64 bits: it names versions of our own files, nobody gains by forging one.
-fn fnv1a(bytes: &[u8]) -> u64 {
+/// Where the file called `name` is served while this is its content.
+pub(crate) fn path_of_content(name: &str, content: &[u8]) -> String {
+    let (stem, extension) = name.split_once('.').expect("a static file has an extension");
+    format!("/static/{stem}-{:016x}.{extension}", fnv1a([content]))
+}
+
+/// FNV-1a, 64 bits, of all the pieces together: it names versions of our own files, nobody gains by forging one.
+pub(crate) fn fnv1a<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in bytes {
+    for byte in pieces.into_iter().flatten() {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     hash

@@ -7,6 +7,8 @@
 mod account;
 mod admin;
 mod bars;
+#[cfg(debug_assertions)]
+pub mod dev;
 mod docs;
 mod draw;
 mod error;
@@ -58,36 +60,50 @@ pub use vote::{Gate, VoteOption, VotePage};
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     const VOID: [&str; 8] = ["br", "hr", "img", "input", "link", "meta", "path", "rect"];
 
+    /// Every sample of every page, drawn: its name and its HTML.
+    fn pages() -> BTreeMap<String, String> {
+        let mut pages = BTreeMap::new();
+        pages.extend(drawn("home", &HomePage::samples(), HomePage::render));
+        pages.extend(drawn("vote", &VotePage::samples(), VotePage::render));
+        pages.extend(drawn("receipt", &ReceiptPage::samples(), ReceiptPage::render));
+        pages.extend(drawn("result", &ResultPage::samples(), ResultPage::render));
+        pages.extend(drawn("hidden", &HiddenPage::samples(), HiddenPage::render));
+        pages.extend(drawn("embed", &EmbedPage::samples(), EmbedPage::render));
+        pages.extend(drawn("no_embed", &NoEmbedPage::samples(), NoEmbedPage::render));
+        pages.extend(drawn("present", &PresentPage::samples(), PresentPage::render));
+        pages.extend(drawn("invites", &InvitesPage::samples(), InvitesPage::render));
+        pages.extend(drawn("docs", &DocsPage::samples(), DocsPage::render));
+        pages.extend(drawn("error", &ErrorPage::samples(), ErrorPage::render));
+        pages.extend(drawn("login", &LoginPage::samples(), LoginPage::render));
+        pages.extend(drawn("register", &RegisterPage::samples(), RegisterPage::render));
+        pages.extend(drawn("account", &AccountPage::samples(), AccountPage::render));
+        pages.extend(drawn("users", &UsersPage::samples(), UsersPage::render));
+        pages.extend(drawn("admin", &AdminPage::samples(), AdminPage::render));
+        pages.extend(drawn("admin_new", &NewRoundPage::samples(), NewRoundPage::render));
+        pages.extend(drawn("admin_round", &RoundAdminPage::samples(), RoundAdminPage::render));
+        pages.extend(drawn("admin_confirm", &ConfirmPage::samples(), ConfirmPage::render));
+        pages.extend(drawn("sessions", &SessionsPage::samples(), SessionsPage::render));
+        pages
+    }
+
+    fn drawn<P>(
+        name: &str,
+        samples: &[P],
+        render: impl Fn(&P) -> Result<String, RenderError>,
+    ) -> Vec<(String, String)> {
+        let draw = |sample| render(sample).expect("a sample can be drawn");
+        (1..).zip(samples).map(|(number, sample)| (format!("{name}.{number:02}"), draw(sample))).collect()
+    }
+
     #[test]
     fn every_sample_of_every_page_is_drawn_whole_with_what_people_wrote_in_it_escaped() {
-        let mut pages = Vec::new();
-        pages.extend(HomePage::samples().iter().map(HomePage::render));
-        pages.extend(VotePage::samples().iter().map(VotePage::render));
-        pages.extend(ReceiptPage::samples().iter().map(ReceiptPage::render));
-        pages.extend(ResultPage::samples().iter().map(ResultPage::render));
-        pages.extend(HiddenPage::samples().iter().map(HiddenPage::render));
-        pages.extend(EmbedPage::samples().iter().map(EmbedPage::render));
-        pages.extend(NoEmbedPage::samples().iter().map(NoEmbedPage::render));
-        pages.extend(PresentPage::samples().iter().map(PresentPage::render));
-        pages.extend(InvitesPage::samples().iter().map(InvitesPage::render));
-        pages.extend(DocsPage::samples().iter().map(DocsPage::render));
-        pages.extend(ErrorPage::samples().iter().map(ErrorPage::render));
-        pages.extend(LoginPage::samples().iter().map(LoginPage::render));
-        pages.extend(RegisterPage::samples().iter().map(RegisterPage::render));
-        pages.extend(AccountPage::samples().iter().map(AccountPage::render));
-        pages.extend(UsersPage::samples().iter().map(UsersPage::render));
-        pages.extend(AdminPage::samples().iter().map(AdminPage::render));
-        pages.extend(NewRoundPage::samples().iter().map(NewRoundPage::render));
-        pages.extend(RoundAdminPage::samples().iter().map(RoundAdminPage::render));
-        pages.extend(ConfirmPage::samples().iter().map(ConfirmPage::render));
-        pages.extend(SessionsPage::samples().iter().map(SessionsPage::render));
-
-        for page in pages {
-            let html = page.expect("a sample can be drawn");
+        for html in pages().into_values() {
             assert!(html.starts_with("<!doctype html>"), "{html}");
             assert!(html.contains("<html lang=\"en\">"), "{html}");
             assert_eq!(html.matches("<h1").count(), 1, "one first heading: {html}");
@@ -95,6 +111,35 @@ mod tests {
             assert!(!html.contains("alert(1)</script>"), "unescaped: {html}");
             assert_tags_are_sound(&html);
         }
+    }
+
+    #[test]
+    fn every_sample_of_every_page_is_drawn_as_its_snapshot_shows() {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        let _bound = settings.bind_to_scope();
+        let pages = pages();
+        for (name, html) in &pages {
+            insta::assert_snapshot!(name.as_str(), without_hashes(html));
+        }
+        let shown: BTreeSet<String> = pages.into_keys().map(|name| format!("{name}.snap")).collect();
+        assert_eq!(snapshots(), shown, "no snapshot is of a sample that is no longer there");
+    }
+
+    /// A changed style or script is no change of every page.
+    fn without_hashes(html: &str) -> String {
+        static_files().iter().fold(html.to_owned(), |html, file| {
+            let (stem, hash) = file.path.rsplit_once('-').expect("a path has a hash");
+            let (_, extension) = hash.split_once('.').expect("a path has an extension");
+            html.replace(&file.path, &format!("{stem}-HASH.{extension}"))
+        })
+    }
+
+    fn snapshots() -> BTreeSet<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/snapshots");
+        let files = std::fs::read_dir(folder).expect("a folder of snapshots");
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Preview {
     pub fn of(base: &str, path: &str, round: &Round) -> Self {
         let picture = round.options.iter().find_map(|option| picture_address(&round.id, option));
         let is_our_image = picture.is_none();
-        let image = picture.unwrap_or_else(|| files::path_of("og.png").unwrap_or_default().to_owned());
+        let image = picture.unwrap_or_else(|| files::path_of("og.png").unwrap_or_default());
         Self {
             url: format!("{base}{path}"),
             image: format!("{base}{image}"),

@@ -6,11 +6,13 @@
 //! - [`waking`] pages that wake up when a round opens or closes
 //! - [`accounts`] what a person does with an account
 //! - [`organising`] what an organiser does
+//! - [`development`] pages that follow their templates
 //! - [`pages`] what holds for every page
 //! - [`window`] the browser itself
 
 mod accounts;
 mod choosing;
+mod development;
 mod organising;
 mod pages;
 mod voting;

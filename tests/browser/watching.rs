@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use urna_world::World;
+use urna_world::{Own, World};
 
 use crate::window::Browser;
 
 #[tokio::test]
 async fn the_result_page_says_when_counting_waits_and_catches_up_by_itself() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Postgres]).await;
     let browser = Browser::start(&world).await;
     let watcher = browser.window().await;
     watcher.opens("/result/demo").await;
@@ -17,7 +17,7 @@ async fn the_result_page_says_when_counting_waits_and_catches_up_by_itself() {
     watcher.until("#lines .votes", &["0 votes", "1 vote"]).await;
     watcher.until("#waiting", &[]).await;
 
-    world.postgres.kill();
+    world.postgres().kill();
     assert!(world.voter().votes("cats").await.is_accepted());
     let accepted = Instant::now();
     let told =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::stream::Stream;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use urna_world::{ADMIN, ADMIN_PASSWORD, Answer, Page, Voter, World, eventually};
+use urna_world::{ADMIN, ADMIN_PASSWORD, Answer, Own, Page, Voter, World, eventually};
 
 use crate::people::{PASSWORD, becomes, email, id_of, person, role_of};
 
@@ -283,17 +283,17 @@ async fn newest(logins: &Stream, subject: &str) -> Option<Value> {
 
 #[tokio::test]
 async fn what_was_changed_is_said_though_the_bus_was_away_at_that_moment() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Nats]).await;
     let (admin, ann) = (world.admin().await, person(&world, "Ann").await);
     let id = id_of(&ann).await;
-    world.nats.kill();
+    world.nats().kill();
     let named = ann.patches("/me", &json!({ "name": "Anna" })).await;
     assert_eq!(named.status, 200, "{named:?}");
     let given = admin.patches(&format!("/users/{id}"), &json!({ "role": "organiser" })).await;
     assert_eq!(given.status, 200, "{given:?}");
     // Nor does it help if the process dies before it could say it.
     world.kill("urna");
-    world.nats.start();
+    world.nats().start();
     world.servers_answer().await;
     world.start("urna").await;
     let logins = world.jetstream().await.expect("nats answers").get_stream("LOGINS").await.expect("a stream");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use urna_world::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Own, Voter, World, eventually};
 
 use crate::people::{PASSWORD, email, once_open, organiser, person, round, session_of};
 
@@ -21,7 +21,7 @@ struct Scene {
 
 /// A round of each policy, somebody who is signed in, and somebody who is no more.
 async fn scene() -> Scene {
-    let world = World::with_urna().await;
+    let world = World::with_urna_owning(&[Own::Redis]).await;
     let olga = organiser(&world, "Olga").await;
     round(&olga, "board", json!({ "policy": "invited" })).await;
     round(&olga, "members", json!({ "policy": "account" })).await;
@@ -80,7 +80,7 @@ impl Scene {
 #[tokio::test]
 async fn without_redis_ballots_go_on_and_whoever_is_signed_in_is_told_to_come_back() {
     let mut scene = scene().await;
-    scene.world.redis.kill();
+    scene.world.redis_server().kill();
     scene.votes_go_on(&scene.invites[0]).await;
     scene.accounts_wait().await;
     let health = scene.world.voter().asks("/health").await;
@@ -89,10 +89,10 @@ async fn without_redis_ballots_go_on_and_whoever_is_signed_in_is_told_to_come_ba
     scene.all_is_well("cats").await;
 
     // Paused, it takes requests and never answers.
-    scene.world.redis.pause();
+    scene.world.redis_server().pause();
     scene.accounts_wait().await;
     scene.votes_go_on(&scene.invites[1]).await;
-    scene.world.redis.resume();
+    scene.world.redis_server().resume();
     scene.all_is_well("dogs").await;
     scene.world.close().await;
 }
@@ -100,7 +100,7 @@ async fn without_redis_ballots_go_on_and_whoever_is_signed_in_is_told_to_come_ba
 #[tokio::test]
 async fn whoever_signs_in_while_redis_is_away_is_signed_in_nowhere_and_can_try_again() {
     let mut scene = scene().await;
-    scene.world.redis.kill();
+    scene.world.redis_server().kill();
     let late = scene.world.voter();
     let answer = late.asks_for_tokens(&email("Ben"), PASSWORD).await;
     assert_eq!((answer.status.as_u16(), answer.kind()), (503, "session-not-opened"));

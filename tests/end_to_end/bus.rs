@@ -8,7 +8,7 @@ use urna_world::{Voter, World, audit, eventually};
 /// Everything said on the bus from now on, but for the server's and the clients' own talk, and without what the
 /// server hands on to readers of streams: a subscriber of everything overhears that too.
 async fn overhear(world: &World) -> impl futures_util::Stream<Item = async_nats::Message> + use<> {
-    let client = async_nats::connect(world.nats_url()).await.expect("the nats-server answers");
+    let client = world.nats_client().await;
     let everything = client.subscribe(">").await.expect("anyone may listen on a local server");
     client.flush().await.expect("the nats-server answers");
     everything.filter(|message| {
@@ -116,7 +116,7 @@ async fn a_message_that_nobody_can_read_is_buried_with_its_reason_and_counting_g
 async fn every_process_is_in_the_service_registry() {
     let mut world = World::with_urna().await;
     world.start("vote").await;
-    let client = async_nats::connect(world.nats_url()).await.unwrap();
+    let client = world.nats_client().await;
     for name in ["urna", "vote"] {
         let answer = client.request(format!("$SRV.INFO.{name}"), "".into()).await.unwrap();
         let info: Value = serde_json::from_slice(&answer.payload).unwrap();

@@ -7,15 +7,16 @@ use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::{self, stream::Stream};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use urna_world::{Answer, Voter, World, audit, binary, eventually};
+use urna_world::{Answer, Own, Voter, World, audit, binary, eventually};
 
 use crate::load::Load;
 use crate::people::round;
+use crate::shapes::is_as_shown;
 
 /// Runs a command of the operator.
 pub fn operator(world: &World, arguments: &[&str]) -> Output {
     let mut command = Command::new(binary("urna"));
-    command.args(arguments).env("NATS_URL", world.nats_url()).env("DATABASE_URL", world.database_url());
+    command.args(arguments).envs(world.addresses());
     command.output().expect("urna can be started")
 }
 
@@ -180,7 +181,7 @@ async fn a_round_closes_at_its_time_whatever_dies_on_the_way() {
 
 #[tokio::test]
 async fn after_the_seal_nothing_that_is_stored_ties_a_person_to_a_ballot() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Nats]).await;
     world.voter_at("urna", "somebody-in-particular").votes("cats").await;
     let keys = world.jetstream().await.unwrap().get_stream("KEYS").await.unwrap();
     let key = keys.get_last_raw_message_by_subject("key.demo").await.unwrap();
@@ -191,9 +192,9 @@ async fn after_the_seal_nothing_that_is_stored_ties_a_person_to_a_ballot() {
     sealed(&world).await;
     assert!(keys.get_last_raw_message_by_subject("key.demo").await.is_err());
     world.kill("urna");
-    world.nats.kill();
+    world.nats().kill();
     assert!(!holds(world.folder(), key.as_bytes()), "the key is on the disk");
-    world.nats.start();
+    world.nats().start();
     world.servers_answer().await;
     world.start("urna").await;
     world.close().await;
@@ -275,7 +276,10 @@ async fn a_log_that_contradicts_itself_is_found() {
     let found = operator(&world, &["recount"]);
     assert_eq!(found.status.code(), Some(1));
     let told = String::from_utf8_lossy(&found.stdout).into_owned();
-    assert!(told.contains("message 2: ballot 0 does not say truly what it replaces"), "{told}");
     assert!(told.contains("THE LOG CONTRADICTS ITSELF"), "{told}");
+    let found = operator(&world, &["recount", "--format", "json"]);
+    assert_eq!(found.status.code(), Some(1));
+    let told = serde_json::from_slice(&found.stdout).expect("JSON");
+    is_as_shown("recount_of_a_log_that_contradicts_itself", told, &["seconds"]);
     world.abandon();
 }

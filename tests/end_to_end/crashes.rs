@@ -1,7 +1,7 @@
 //! What survives when a part dies.
 
 use serde_json::json;
-use urna_world::{Fault, Proxy, Voter, World, audit, eventually};
+use urna_world::{Fault, Own, Proxy, Voter, World, audit, eventually};
 
 use crate::closing::operator;
 use crate::load::{Load, Told};
@@ -39,11 +39,11 @@ async fn a_ballot_that_was_answered_with_success_is_in_the_log_when_urna_is_kill
 
 #[tokio::test]
 async fn a_ballot_that_was_answered_with_success_is_in_the_log_when_nats_is_killed() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Nats]).await;
     let load = Load::begin(&world.address("urna"), 16, "nats");
     for _ in 0..3 {
         flows(&world).await;
-        world.nats.kill();
+        world.nats().kill();
         let away = eventually("voters are told to come back", || async {
             let answer = world.voter().try_votes("cats", None).await.ok()?;
             (!answer.is_accepted()).then_some(answer)
@@ -51,7 +51,7 @@ async fn a_ballot_that_was_answered_with_success_is_in_the_log_when_nats_is_kill
         .await;
         assert_eq!(away.status, 503);
         assert!(away.retry_after.is_some());
-        world.nats.start();
+        world.nats().start();
         world.servers_answer().await;
         world.ready("urna").await;
     }
@@ -61,9 +61,9 @@ async fn a_ballot_that_was_answered_with_success_is_in_the_log_when_nats_is_kill
 
 #[tokio::test]
 async fn nothing_is_accepted_while_nats_is_away() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Nats]).await;
     assert!(world.voter().votes("cats").await.is_accepted());
-    world.nats.kill();
+    world.nats().kill();
     let ann = Voter::program(&world.address("urna"), "ann");
     // The process may not have noticed yet: the first answers may be that it cannot tell.
     eventually("the box says that it is away", || async {
@@ -77,7 +77,7 @@ async fn nothing_is_accepted_while_nats_is_away() {
     for _ in 0..20 {
         assert_eq!(ben.votes("dogs").await.body["type"], "urn:urna:log-away");
     }
-    world.nats.start();
+    world.nats().start();
     world.servers_answer().await;
     world.ready("urna").await;
     let audit = audit(&world).await;
@@ -88,11 +88,11 @@ async fn nothing_is_accepted_while_nats_is_away() {
 
 #[tokio::test]
 async fn votes_are_accepted_while_postgres_is_away_and_counted_when_it_returns() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Postgres]).await;
     let mut watcher = world.voter().watches(None).await;
     world.voter().votes("cats").await;
     watcher.until("the first vote", |data| data["total"] == 1).await;
-    world.postgres.kill();
+    world.postgres().kill();
     let load = Load::begin(&world.address("urna"), 8, "postgres");
     flows(&world).await;
     let told = load.end().await;
@@ -108,11 +108,11 @@ async fn votes_are_accepted_while_postgres_is_away_and_counted_when_it_returns()
 
 #[tokio::test]
 async fn nothing_is_lost_or_counted_twice_when_postgres_is_killed_under_load() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Postgres]).await;
     let load = Load::begin(&world.address("urna"), 16, "postgres");
     for _ in 0..3 {
         flows(&world).await;
-        world.postgres.kill();
+        world.postgres().kill();
         flows(&world).await;
         world.restart_postgres().await;
     }
@@ -121,8 +121,8 @@ async fn nothing_is_lost_or_counted_twice_when_postgres_is_killed_under_load() {
 
 #[tokio::test]
 async fn urna_starts_and_takes_votes_while_postgres_is_away() {
-    let mut world = World::with_urna().await;
-    world.postgres.kill();
+    let mut world = World::with_urna_owning(&[Own::Postgres]).await;
+    world.postgres().kill();
     world.kill("urna");
     world.launch("urna", "urna", &[]);
     let ann = world.voter();
@@ -148,7 +148,7 @@ async fn a_ballot_that_is_lost_on_its_way_to_the_log_is_appended_again() {
 /// A world whose Urna reaches NATS over a bad connection.
 async fn behind_a_proxy(settings: &[(&str, &str)]) -> (World, Proxy) {
     let mut world = World::new().await;
-    let proxy = Proxy::before(world.nats.port).await;
+    let proxy = Proxy::before(world.nats_port()).await;
     let url = format!("nats://127.0.0.1:{}", proxy.port);
     let settings: Vec<(&str, &str)> = settings.iter().copied().chain([("NATS_URL", url.as_str())]).collect();
     world.start_as("urna", "urna", &settings).await;
@@ -158,8 +158,8 @@ async fn behind_a_proxy(settings: &[(&str, &str)]) -> (World, Proxy) {
 #[tokio::test]
 async fn the_copy_of_the_rounds_goes_on_behind_an_answer_that_postgres_never_gave() {
     let mut world = World::new().await;
-    let proxy = Proxy::before(world.postgres.port).await;
-    let (direct, port) = (world.database_url(), format!(":{}/", world.postgres.port));
+    let proxy = Proxy::before(world.postgres_port()).await;
+    let (direct, port) = (world.database_url(), format!(":{}/", world.postgres_port()));
     let url = direct.replace(&port, &format!(":{}/", proxy.port));
     assert_ne!(url, direct);
     world.start_as("round", "round", &[("DATABASE_URL", url.as_str())]).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH};
 use serde_json::{Value, json};
-use urna_world::{Events, Voter, World, eventually};
+use urna_world::{Events, Own, Voter, World, eventually};
 
 use crate::people::{organiser, person};
 use crate::routes::TABLE;
@@ -306,12 +306,12 @@ async fn a_stream_shows_nothing_hidden_to_an_organiser_whose_session_has_ended()
 
 #[tokio::test]
 async fn an_organisers_stream_goes_on_when_sessions_can_be_looked_up_again() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Redis]).await;
     let olga = organiser(&world, "Olga").await;
     voted(&world, &olga, "secret", "after_close").await;
     let (shown, mut stream) = next(olga.streams("/rounds/secret/events").await).await;
     assert_eq!(data(&shown)["total"], 23);
-    world.redis.kill();
+    world.redis_server().kill();
     // For longer than she is believed to run the round.
     let (killed, mut late) = (Instant::now(), 0);
     let program = world.voter();

@@ -1,7 +1,7 @@
 //! What the machine can no longer do.
 
 use async_nats::jetstream::stream::Config;
-use urna_world::{World, audit, eventually};
+use urna_world::{Own, World, audit, eventually};
 
 /// Changes the log's stream.
 async fn configure(world: &World, change: impl FnOnce(&mut Config)) {
@@ -32,7 +32,7 @@ async fn a_full_log_accepts_nothing_and_says_so_and_goes_on_when_there_is_room()
 
 #[tokio::test]
 async fn a_postgres_that_cannot_be_written_to_stops_the_counting_and_nothing_else() {
-    let world = World::with_urna().await;
+    let world = World::with_urna_owning(&[Own::Postgres]).await;
     let mut watcher = world.voter().watches(None).await;
     world.voter().votes("cats").await;
     watcher.until("the first vote", |data| data["total"] == 1).await;

@@ -19,6 +19,7 @@
 //! - [`away`] what goes on without Redis
 //! - [`routes`] who may call which address
 //! - [`api`] the document of the HTTP API, and whether it is true
+//! - [`shapes`] what answers look like as JSON
 //! - [`hostile`] what is sent by mistake or on purpose, and what is said to it
 //! - [`refused`] tokens, cookies and forms that are not ours
 //! - [`odd`] what people write who mean no good
@@ -26,7 +27,9 @@
 //! - [`secrecy`] what no log and no store may hold
 //! - [`operators`] the first admin, and the one an operator makes
 //! - [`limits`] what the machine can no longer do
+//! - [`isolation`] scenarios that share servers do not see each other
 //! - [`cluster`] three nats-servers in the place of one
+//! - [`development`] pages as they are in a folder now
 //! - [`drill`] parts die at random under load
 //! - [`bench`] the benchmark and the simulation
 //! - [`bus`] what operators see with the `nats` CLI
@@ -40,10 +43,12 @@ mod bus;
 mod closing;
 mod cluster;
 mod crashes;
+mod development;
 mod drill;
 mod exports;
 mod hidden;
 mod hostile;
+mod isolation;
 mod ladder;
 mod limits;
 mod load;
@@ -59,6 +64,7 @@ mod routes;
 mod sample_system;
 mod secrecy;
 mod sessions;
+mod shapes;
 mod together;
 mod too_often;
 mod voting;

@@ -7,6 +7,7 @@ use subjects::Timestamp;
 use urna_world::{Answer, Voter, World, eventually};
 
 use crate::people::{organiser, person};
+use crate::shapes::is_as_shown;
 
 /// A moment so long from now.
 fn in_millis(millis: i64) -> String {
@@ -71,6 +72,7 @@ async fn a_draft_is_its_organisers_and_gets_its_options_one_by_one() {
     let draft = json!({ "title": "Who sits on the board?", "options": ["Ann"], "state": "draft" });
     let made = olga.makes_round(&draft).await;
     assert_eq!((made.status.as_u16(), &made.body["id"]), (201, &json!("who-sits-on-the-board")));
+    is_as_shown("draft", made.body, &["owner", "version"]);
     let is_listed = async |who: &Voter| {
         let list = who.asks("/rounds").await.body;
         list.as_array().expect("a list").iter().any(|round| round["id"] == "who-sits-on-the-board")
@@ -94,6 +96,7 @@ async fn a_draft_is_its_organisers_and_gets_its_options_one_by_one() {
     let opened = olga.opens_round("who-sits-on-the-board").await;
     assert_eq!((&opened.body["state"], labels(&opened.body)), (&json!("open"), vec!["Ann", "Robert"]));
     assert!(is_listed(&otto).await);
+    is_as_shown("round", opened.body, &["owner", "version"]);
     world.close().await;
 }
 

@@ -6,7 +6,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageEncoder, ImageFormat, RgbImage};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use urna_world::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Own, Voter, World, eventually};
 
 use crate::people::{organiser, person};
 
@@ -291,7 +291,7 @@ async fn a_browsers_form_gives_a_picture_too_when_it_is_one_of_ours() {
 
 #[tokio::test]
 async fn a_picture_that_was_shown_is_shown_without_the_object_store_and_another_when_it_is_back() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Nats]).await;
     let olga = organiser(&world, "Olga").await;
     draft(&olga).await;
     let address = address(&olga.puts(CATS, "image/png", written(ImageFormat::Png)).await.body);
@@ -301,12 +301,12 @@ async fn a_picture_that_was_shown_is_shown_without_the_object_store_and_another_
         (elsewhere.asks("/rounds/board").await.body["options"][0]["picture"] == address).then_some(())
     })
     .await;
-    world.nats.kill();
+    world.nats().kill();
     for told in [elsewhere.asks(&address).await, olga.puts(CATS, "image/jpeg", photo()).await] {
         assert_eq!((refusal(&told), told.retry_after.is_some()), ((503, "pictures-away"), true), "{told:?}");
     }
     assert_eq!(looks_at(&world.voter(), &address, None).await.status(), 200);
-    world.nats.start();
+    world.nats().start();
     eventually("it is shown there", || async {
         (looks_at(&elsewhere, &address, None).await.status() == 200).then_some(())
     })

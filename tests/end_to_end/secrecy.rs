@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use urna_world::{ADMIN_PASSWORD, Page, SECRET, Voter, World, audit_of, eventually, rounds};
+use urna_world::{ADMIN_PASSWORD, Own, Page, SECRET, Voter, World, audit_of, eventually, rounds};
 
 use crate::people::{becomes, email, id_of, once_open, round};
 
@@ -31,7 +31,7 @@ struct Scene {
 
 impl Scene {
     async fn begin() -> Self {
-        let mut world = World::new().await;
+        let mut world = World::owning(&[Own::Nats, Own::Postgres, Own::Redis]).await;
         world.start_as("urna", "urna", &[("URNA_LOG", "trace")]).await;
         let ann = world.voter();
         let fixed = [FIRST, SECOND, GUESS, MISPLACED, ADMIN_PASSWORD].map(|it| ("a password", it.to_owned()));
@@ -126,17 +126,17 @@ impl Scene {
     /// Each server goes away while somebody needs it.
     async fn troubles(&mut self) {
         let others = self.world.voter();
-        self.world.postgres.kill();
+        self.world.postgres().kill();
         assert_eq!(others.asks_for_tokens(&email("Ann"), SECOND).await.status, 503);
         assert_eq!(others.registers("Eve", &email("Eve"), MISPLACED).await.status, 503);
         self.world.restart_postgres().await;
-        self.world.redis.kill();
+        self.world.redis_server().kill();
         assert_eq!(self.ann.asks("/me").await.status, 503);
         self.world.restart_redis().await;
-        self.world.nats.kill();
+        self.world.nats().kill();
         let another = others.named(&format!("{PROGRAM}-too"));
         assert_eq!(another.votes_in("open", CHOICE).await.status, 503);
-        self.world.nats.start();
+        self.world.nats().start();
         self.world.servers_answer().await;
         eventually("all is well again", || async { self.ann.is_signed_in().await.then_some(()) }).await;
         self.world.ready("urna").await;

@@ -245,7 +245,7 @@ async fn a_session_ends_when_it_is_not_used_and_in_any_case_at_its_end() {
 
     // A browser gets the next access token by itself as long as its session lives; a program asks for it.
     let lived = eventually("the session that is used ends", || async {
-        (!ben.is_signed_in().await).then(|| begun.elapsed())
+        (ben.asks("/me").await.status == 401).then(|| begun.elapsed())
     });
     let redis = world.redis().await;
     let forgotten = async {

@@ -46,7 +46,7 @@ async fn one_voter_has_at_most_one_ballot_that_counts_however_many_vote_processe
 #[tokio::test]
 async fn a_tally_that_has_lost_nats_leaves_its_rounds_to_another() {
     let mut world = World::new().await;
-    let proxy = Proxy::before(world.nats.port).await;
+    let proxy = Proxy::before(world.nats_port()).await;
     let url = format!("nats://127.0.0.1:{}", proxy.port);
     for process in ["round", "vote"] {
         world.start(process).await;

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use urna_world::{Answer, Voter, World, eventually};
+use urna_world::{Answer, Own, Voter, World, eventually};
 
 use crate::people::{PASSWORD, email, person};
 
@@ -102,7 +102,7 @@ async fn whoever_looks_up_too_many_receipts_is_told_when_to_come_back() {
 #[tokio::test]
 async fn two_processes_count_together_through_redis_and_each_by_itself_without() {
     const LIMIT: usize = 20;
-    let mut world = World::new().await;
+    let mut world = World::owning(&[Own::Redis]).await;
     let settings = [("URNA_LIMIT_LOGINS_BY_ACCOUNT", "20"), ("URNA_LIMIT_VOTES_BY_VOTER", "20")];
     world.start("round").await;
     world.start("tally").await;
@@ -117,7 +117,7 @@ async fn two_processes_count_together_through_redis_and_each_by_itself_without()
     assert!(elsewhere < LIMIT, "the other process let {elsewhere} more through");
     assert_eq!(two.asks_for_tokens(&own, WRONG).await.status, 401, "another account is another");
 
-    world.redis.kill();
+    world.redis_server().kill();
     let at = |name: &str| Voter::browser(&world.address(name));
     for name in ["login", "login-2"] {
         let process = at(name);

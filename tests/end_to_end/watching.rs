@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use urna_world::{Voter, World, eventually};
+use urna_world::{Own, Voter, World, eventually};
+
+use crate::shapes::is_as_shown;
 
 fn votes(data: &serde_json::Value, option: usize) -> u64 {
     data["lines"][option]["votes"].as_u64().unwrap_or_default()
@@ -20,6 +22,8 @@ async fn a_watcher_sees_each_change_with_the_sequence_as_its_id() {
     let shown = events.until("one vote for cats", |data| votes(data, 0) == 1).await;
     assert_eq!(shown["sequence"], receipt.body["sequence"]);
     assert_eq!(shown["ledger"]["accepted"], 1);
+    is_as_shown("event_before_the_first_vote", first, &[]);
+    is_as_shown("event_after_a_vote", shown.clone(), &["head"]);
 
     // Whoever comes back with the newest id is told nothing until there is news.
     let mut back = world.voter().watches(shown["sequence"].to_string().as_str().into()).await;
@@ -97,7 +101,7 @@ async fn pages_are_drawn_complete_without_a_script() {
 
 #[tokio::test]
 async fn health_names_each_dependency_and_metrics_tell_what_happened() {
-    let mut world = World::with_urna().await;
+    let mut world = World::with_urna_owning(&[Own::Postgres]).await;
     world.voter().votes("cats").await;
     world.quiet().await;
     let metrics = world.voter().opens("/metrics").await;
@@ -113,7 +117,7 @@ async fn health_names_each_dependency_and_metrics_tell_what_happened() {
     }
     let health = world.voter().asks("/health").await;
     assert_eq!(health.body["checks"]["postgres"], "ok");
-    world.postgres.kill();
+    world.postgres().kill();
     let health = eventually("health says that postgres is missing", || async {
         let health = world.voter().asks("/health").await;
         (health.status == 503).then_some(health)

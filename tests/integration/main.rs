@@ -1,8 +1,7 @@
-//! Rules that only show across crates.
+//! Actors and tools by themselves, against what they use: real servers, a real cargo.
 
 mod clocks;
-mod fold;
+mod dev;
 mod pictures;
-mod rooms;
 mod runs;
 mod scoreboard;

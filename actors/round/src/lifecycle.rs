@@ -111,7 +111,9 @@ impl Lifecycle {
             (
                 State::LookingAtLog | State::WritingSeal | State::DestroyingKey(_) | State::SealingLog,
                 Event::Failed,
-            ) if !is_on(Mutation::ForgetFailure) => self.go(State::Unfinished, Action::WakeAt(now.monotonic + LOOK_EVERY)),
+            ) if !is_on(Mutation::ForgetFailure) => {
+                self.go(State::Unfinished, Action::WakeAt(now.monotonic + LOOK_EVERY))
+            }
             (state, _) => self.rest(state),
         }
     }
@@ -236,7 +238,9 @@ impl Lifecycle {
                 let until = now.monotonic + LOOK_FOR_LOG_EVERY;
                 self.go(State::WithoutLog(until), Action::WakeAt(until))
             }
-            Then::Count if self.is_counted || is_on(Mutation::SealUncountedLog) => self.go(State::SealingLog, Action::SealLog),
+            Then::Count if self.is_counted || is_on(Mutation::SealUncountedLog) => {
+                self.go(State::SealingLog, Action::SealLog)
+            }
             Then::Count => self.go(State::AwaitingCount, Action::WakeAt(now.monotonic + LOOK_EVERY)),
         }
     }

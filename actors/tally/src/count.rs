@@ -137,7 +137,8 @@ impl Count {
         self.announced = newest.sequence;
         self.committed = Arc::new(counts);
         let counts = announcement(&self.round, &self.committed, now.wall, self.head);
-        let is_something = !is_on(Mutation::AnnounceNothingAtStart) && (counts.sequence > 0 || generation > 0);
+        let is_something =
+            !is_on(Mutation::AnnounceNothingAtStart) && (counts.sequence > 0 || generation > 0);
         let is_known = newest.counts.is_some_and(|known| same(&known, &counts));
         if is_something && !is_known {
             return self.announce(counts, None, Question::Position);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nats::intake::InOrder;
-use urna_mutation::{Mutation, is_on};
 use subjects::{Choice, Heard, Ledger, OptionId, Timestamp, Unreadable, VoteMessage};
+use urna_mutation::{Mutation, is_on};
 
 /// The counts of one round after everything up to `sequence`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -241,7 +241,8 @@ impl<R> BallotBox<R> {
     /// log was restored to an older state.
     fn check_folded(&self, logged: &Logged, step: &mut Step<R>) {
         let is_trusted = is_on(Mutation::TrustOwnFold);
-        if logged.sequence <= self.fold.sequence() && !is_trusted && !is_own(&self.name, logged.id.as_deref()) {
+        if logged.sequence <= self.fold.sequence() && !is_trusted && !is_own(&self.name, logged.id.as_deref())
+        {
             step.actions.push(Action::Fail);
         }
     }

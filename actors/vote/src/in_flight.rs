@@ -54,7 +54,11 @@ impl<R> InFlightBlock<R> {
 
     /// Whose message this id is.
     pub fn whose(&self, id: Option<&str>) -> Whose {
-        if id == Some(self.id.as_str()) || is_on(Mutation::TakeAnyMessageForOwn) { Whose::Own } else { Whose::Another }
+        if id == Some(self.id.as_str()) || is_on(Mutation::TakeAnyMessageForOwn) {
+            Whose::Own
+        } else {
+            Whose::Another
+        }
     }
 
     /// Notes what was read of the log, if it is stored at the block's place.

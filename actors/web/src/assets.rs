@@ -8,6 +8,10 @@ use crate::edge::at;
 
 /// Adds every static file under its own address.
 pub fn routes(config: &mut ServiceConfig) {
+    #[cfg(debug_assertions)]
+    if let Some(folder) = crate::dev::folder() {
+        return crate::dev::routes(folder, config);
+    }
     for file in templates::static_files() {
         let answer = move || async move {
             HttpResponse::Ok()

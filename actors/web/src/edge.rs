@@ -131,7 +131,15 @@ pub fn page(request: &HttpRequest, drawn: Result<String, RenderError>) -> HttpRe
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .content_type("text/html; charset=utf-8")
             .body(html),
-        Err(fault) => Problem::internal("draw a page", &fault).respond(request),
+        Err(fault) => {
+            #[cfg(debug_assertions)]
+            if let Some(html) = crate::dev::fault_page(&fault) {
+                return HttpResponse::InternalServerError()
+                    .content_type("text/html; charset=utf-8")
+                    .body(html);
+            }
+            Problem::internal("draw a page", &fault).respond(request)
+        }
     }
 }
 

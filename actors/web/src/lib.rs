@@ -20,12 +20,15 @@
 //! - [`api`] what there is at every address, as OpenAPI and as a page
 //! - [`health`] `/live`, `/health`, `/metrics`
 //! - [`assets`] the static files
+//! - `dev` in debug builds, the same from a folder, and what loads an open page again
 
 pub mod api;
 pub mod assets;
 pub mod body;
 pub mod callers;
 mod cookie;
+#[cfg(debug_assertions)]
+pub mod dev;
 pub mod edge;
 pub mod forms;
 pub mod health;

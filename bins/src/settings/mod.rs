@@ -5,9 +5,12 @@
 //! - [`accounts`] the first admin, and how long people stay signed in
 //! - [`limits`] how much is let through in a minute
 //! - [`commands`] the commands of `urna`
+//! - `dev` in debug builds, what makes working on Urna easier
 
 mod accounts;
 mod commands;
+#[cfg(debug_assertions)]
+mod dev;
 mod http;
 mod limits;
 mod secret;
@@ -68,6 +71,11 @@ pub struct Settings {
     /// How it is logged.
     #[command(flatten)]
     pub logging: Logging,
+
+    /// What makes working on Urna easier.
+    #[cfg(debug_assertions)]
+    #[command(flatten)]
+    pub dev: dev::Dev,
 }
 
 /// How watchers are told.
@@ -221,6 +229,25 @@ mod tests {
     }
 
     #[test]
+    fn only_debug_builds_have_settings_of_development() {
+        let known = refuse_unknown([OsString::from("URNA_DEV_TEMPLATES")].into_iter()).is_ok();
+        assert_eq!(known, cfg!(debug_assertions));
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    fn templates_are_read_only_from_a_folder_that_holds_them() {
+        let templates = |folder: &str| settings(&["--dev-templates", folder]).dev.templates();
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../templates");
+        assert_eq!(templates(ours).unwrap(), Some(ours.into()));
+        assert_eq!(
+            templates("/nonexistent").unwrap_err().to_string(),
+            "/nonexistent is not a folder with pages/ and static/ in it"
+        );
+        assert_eq!(settings(&[]).dev.templates().unwrap(), None);
+    }
+
+    #[test]
     fn a_secret_that_could_be_guessed_is_refused() {
         assert!(settings(&["--secret", SECRET]).http.keys().is_ok());
         assert!(settings(&["--secret", SECRET, "--secret-previous", SECRET]).http.keys().is_ok());
@@ -241,6 +268,19 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         assert_eq!(url.unwrap().expose_secret(), "redis://elsewhere/");
         assert!(settings.servers.redis_url().is_err(), "the file is gone");
+    }
+
+    #[test]
+    fn a_user_of_nats_has_a_password_and_a_password_a_user() {
+        let given = |flags: &[&str]| settings(flags).servers.nats_credentials();
+        assert!(given(&[]).unwrap().is_none());
+        let both = given(&["--nats-user", "ann", "--nats-password", "secret"]).unwrap().unwrap();
+        assert_eq!((both.user.as_str(), both.password.expose_secret()), ("ann", "secret"));
+        assert!(!format!("{both:?}").contains("secret"));
+        let refused = given(&["--nats-user", "ann"]).unwrap_err().to_string();
+        assert_eq!(refused, "NATS_USER is set and there is no password: set NATS_PASSWORD_FILE");
+        let refused = given(&["--nats-password", "secret"]).unwrap_err().to_string();
+        assert_eq!(refused, "NATS has a password and no user: set NATS_USER");
     }
 
     #[test]

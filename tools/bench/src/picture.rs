@@ -196,6 +196,9 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 4);
         assert_eq!(svg.matches("/s</title></rect>").count(), 4);
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!("picture", svg.replace(&plan.in_words(cores()), "[plan]"));
+        });
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl System {
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
         let mut system = Self {
             urna: None,
-            nats: Server::nats(&programs.servers, folder.path(), durability)?,
+            nats: Server::nats(&programs.servers, folder.path(), durability, Vec::new())?,
             postgres: Server::postgres(&programs.servers, folder.path(), Durability::Synced)?,
             redis: Server::redis(&programs.servers, folder.path())?,
             port: free_port(),

@@ -21,7 +21,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
-use urna_world::World;
+use urna_world::{Own, World};
 
 pub use load::{Load, Seen, ask};
 pub use plan::{ACTORS, Harm, Part, Step, plan};
@@ -74,7 +74,7 @@ pub async fn run(settings: Settings) -> Verdict {
     let steps = plan(seed, length);
     println!("Drill of {} s with seed {seed}. The plan:", length.as_secs());
     steps.iter().for_each(|step| println!("  {step}"));
-    let mut world = World::new().await;
+    let mut world = World::owning(&Own::ALL).await;
     for name in ACTORS {
         world.start_as(name, program_of(name), &[]).await;
     }
@@ -163,12 +163,12 @@ impl Drill {
             (Part::Actor(name), Harm::Kill) => self.world.kill(name),
             (Part::Actor(name), Harm::Restart) => self.world.running(name).signal(Signal::SIGTERM),
             (Part::Actor(name), Harm::Pause) => self.world.pause(name),
-            (Part::Nats, Harm::Pause) => self.world.nats.pause(),
-            (Part::Nats, _) => self.world.nats.kill(),
-            (Part::Postgres, Harm::Pause) => self.world.postgres.pause(),
-            (Part::Postgres, _) => self.world.postgres.kill(),
-            (Part::Redis, Harm::Pause) => self.world.redis.pause(),
-            (Part::Redis, _) => self.world.redis.kill(),
+            (Part::Nats, Harm::Pause) => self.world.nats().pause(),
+            (Part::Nats, _) => self.world.nats().kill(),
+            (Part::Postgres, Harm::Pause) => self.world.postgres().pause(),
+            (Part::Postgres, _) => self.world.postgres().kill(),
+            (Part::Redis, Harm::Pause) => self.world.redis_server().pause(),
+            (Part::Redis, _) => self.world.redis_server().kill(),
         }
     }
 
@@ -181,12 +181,12 @@ impl Drill {
             }
             (Part::Actor(name), Harm::Kill) => self.world.launch(name, program_of(name), &[]),
             (Part::Actor(name), Harm::Pause) => self.world.resume(name),
-            (Part::Nats, Harm::Pause) => self.world.nats.resume(),
-            (Part::Nats, _) => self.world.nats.start(),
-            (Part::Postgres, Harm::Pause) => self.world.postgres.resume(),
+            (Part::Nats, Harm::Pause) => self.world.nats().resume(),
+            (Part::Nats, _) => self.world.nats().start(),
+            (Part::Postgres, Harm::Pause) => self.world.postgres().resume(),
             (Part::Postgres, _) => self.world.start_postgres().await,
-            (Part::Redis, Harm::Pause) => self.world.redis.resume(),
-            (Part::Redis, _) => self.world.redis.start(),
+            (Part::Redis, Harm::Pause) => self.world.redis_server().resume(),
+            (Part::Redis, _) => self.world.redis_server().start(),
         }
         self.down.retain(|down| *down != part);
     }

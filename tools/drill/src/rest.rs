@@ -110,9 +110,9 @@ impl Drill {
     fn weigh(&mut self) {
         let actors = ACTORS.map(|name| (name, self.world.memory(name)));
         let servers = [
-            ("nats-server", self.world.nats.memory()),
-            ("postgres", self.world.postgres.memory()),
-            ("redis", self.world.redis.memory()),
+            ("nats-server", self.world.nats().memory()),
+            ("postgres", self.world.postgres().memory()),
+            ("redis", self.world.redis_server().memory()),
         ];
         for (name, memory) in actors.into_iter().chain(servers) {
             match memory {

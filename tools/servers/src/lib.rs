@@ -2,16 +2,20 @@
 //!
 //! - [`Server`] a nats-server, a PostgreSQL or a Redis that can be killed and started again with the data it had
 //! - [`Process`] any program
+//! - [`Account`] a part of a nats-server that others do not see
+//! - [`Leash`] stops servers that a whole test binary shares
 //! - [`free_port`] where a program may listen
 
+mod leash;
 mod memory;
 mod process;
 mod server;
 
 use std::path::PathBuf;
 
+pub use leash::Leash;
 pub use process::{Process, free_port};
-pub use server::Server;
+pub use server::{Account, CONNECTIONS, SHARED_DATABASES, Server, initdb};
 
 /// Where the servers' programs are. A bare name is looked for on the PATH.
 #[derive(Clone, Debug)]

@@ -19,6 +19,27 @@ const CLUSTER: &str = include_str!("../../../nats/server/cluster.conf");
 /// What makes nats-server wait for the disk.
 const SYNCED: &str = "sync_interval: always";
 
+/// How many connections a PostgreSQL for one Urna takes.
+pub const CONNECTIONS: u16 = 100;
+/// How many tenants a shared Redis can have.
+pub const SHARED_DATABASES: u32 = 1_000;
+/// What everybody may do in a shared Redis: nothing that reaches beyond a tenant's own database.
+const TENANT: [&str; 13] = [
+    "default",
+    "on",
+    "nopass",
+    "~*",
+    "&*",
+    "+@all",
+    "-acl",
+    "-config",
+    "-debug",
+    "-flushall",
+    "-shutdown",
+    "-swapdb",
+    "-client|kill",
+];
+
 /// A server that can be killed and started again with the data it had.
 #[derive(Debug)]
 pub struct Server {
@@ -34,15 +55,23 @@ pub struct Server {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Nats,
+    /// A nats-server with these accounts; with none, everybody may connect.
+    Nats(Vec<Account>),
     /// A nats-server of a cluster: its name, where the others reach it, and all of these addresses.
-    Node {
-        name: String,
-        port: u16,
-        routes: String,
-    },
-    Postgres,
-    Redis,
+    Node { name: String, port: u16, routes: String },
+    /// A PostgreSQL that takes this many connections.
+    Postgres { connections: u16 },
+    /// A Redis, which may have several tenants.
+    Redis { is_shared: bool },
+}
+
+/// An account of a nats-server, with one user of the same name. What it publishes and stores, no other account sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name of the account and of its user.
+    pub name: String,
+    /// The user's password.
+    pub password: String,
 }
 
 impl Server {
@@ -50,8 +79,13 @@ impl Server {
     ///
     /// # Errors
     /// When it cannot be started, as with all of these.
-    pub fn nats(programs: &Programs, folder: &Path, durability: Durability) -> anyhow::Result<Self> {
-        Self::new(Kind::Nats, programs, folder.join("nats"), durability)?.started()
+    pub fn nats(
+        programs: &Programs,
+        folder: &Path,
+        durability: Durability,
+        accounts: Vec<Account>,
+    ) -> anyhow::Result<Self> {
+        Self::new(Kind::Nats(accounts), programs, folder.join("nats"), durability)?.started()
     }
 
     /// The nats-servers of a cluster on this machine, called `node-0` and so on.
@@ -70,18 +104,34 @@ impl Server {
         ports.into_iter().enumerate().map(node).collect()
     }
 
-    /// A PostgreSQL with an empty cluster.
+    /// A PostgreSQL with an empty cluster, for one Urna.
     ///
     /// # Errors
     /// As with [`Server::nats`].
     pub fn postgres(programs: &Programs, folder: &Path, durability: Durability) -> anyhow::Result<Self> {
-        let server = Self::new(Kind::Postgres, programs, folder.join("postgres"), durability)?;
+        let kind = Kind::Postgres { connections: CONNECTIONS };
+        let server = Self::new(kind, programs, folder.join("postgres"), durability)?;
+        initdb(programs, &server.folder)?;
+        server.started()
+    }
+
+    /// A PostgreSQL with a copy of a cluster that [`initdb`] has made: that takes a tenth of the time. It does not wait
+    /// for the disk, and takes so many connections.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn postgres_from(
+        ready: &Path,
+        programs: &Programs,
+        folder: &Path,
+        connections: u16,
+    ) -> anyhow::Result<Self> {
+        let kind = Kind::Postgres { connections };
+        let server = Self::new(kind, programs, folder.join("postgres"), Durability::Unsynced)?;
         give_to_postgres(&server.folder)?;
-        let mut initdb = server.as_postgres("initdb")?;
-        initdb.args(["--username=urna", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"]);
-        initdb.arg("--pgdata").arg(&server.folder);
-        let made = initdb.output().with_context(|| format!("failed to start {:?}", initdb.get_program()))?;
-        ensure!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        let copied = Command::new("cp").arg("-pR").arg(ready.join(".")).arg(&server.folder).output();
+        let copied = copied.context("failed to start cp")?;
+        ensure!(copied.status.success(), "cp failed: {}", String::from_utf8_lossy(&copied.stderr));
         server.started()
     }
 
@@ -90,7 +140,18 @@ impl Server {
     /// # Errors
     /// As with [`Server::nats`].
     pub fn redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
-        Self::new(Kind::Redis, programs, folder.join("redis"), Durability::Unsynced)?.started()
+        let kind = Kind::Redis { is_shared: false };
+        Self::new(kind, programs, folder.join("redis"), Durability::Unsynced)?.started()
+    }
+
+    /// The same with [`SHARED_DATABASES`] databases, for as many tenants. It refuses the commands by which one of them
+    /// would harm the others.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn shared_redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
+        let kind = Kind::Redis { is_shared: true };
+        Self::new(kind, programs, folder.join("redis"), Durability::Unsynced)?.started()
     }
 
     fn new(kind: Kind, programs: &Programs, folder: PathBuf, durability: Durability) -> anyhow::Result<Self> {
@@ -114,15 +175,17 @@ impl Server {
 
     fn try_start(&mut self) -> anyhow::Result<()> {
         let (name, command) = match &self.kind {
-            Kind::Nats => ("nats-server", self.nats_command(LOCAL)?),
+            Kind::Nats(accounts) => {
+                ("nats-server", self.nats_command(&(LOCAL.to_owned() + &block(accounts)))?)
+            }
             Kind::Node { name, port, routes } => {
                 let mut command = self.nats_command(CLUSTER)?;
                 command.env("NATS_NAME", name).env("NATS_ROUTES", routes);
                 command.env("NATS_CLUSTER_PORT", port.to_string());
                 ("nats-server", command)
             }
-            Kind::Postgres => ("postgres", self.postgres_command()?),
-            Kind::Redis => ("redis-server", self.redis_command()),
+            Kind::Postgres { connections } => ("postgres", self.postgres_command(*connections)?),
+            Kind::Redis { is_shared } => ("redis-server", self.redis_command(*is_shared)),
         };
         self.process = Some(Process::start(command, name, &self.folder.with_extension("log"))?);
         Ok(())
@@ -154,9 +217,19 @@ impl Server {
         }
     }
 
+    /// Whether its process is there, paused or not.
+    pub fn is_there(&self) -> bool {
+        self.memory().is_some()
+    }
+
     /// Whether it was started and neither killed nor paused since.
     pub fn is_up(&self) -> bool {
         self.process.is_some() && !self.is_paused
+    }
+
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        Some(self.process.as_ref()?.id())
     }
 
     /// Its resident memory in bytes; `None` when it is gone.
@@ -183,37 +256,55 @@ impl Server {
         Ok(command)
     }
 
-    fn redis_command(&self) -> Command {
+    fn redis_command(&self, is_shared: bool) -> Command {
         let mut command = Command::new(&self.programs.redis);
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         command.args(["--save", "", "--appendonly", "yes"]);
         command.arg("--dir").arg(&self.folder);
+        if is_shared {
+            command.args(["--databases", &SHARED_DATABASES.to_string(), "--user"]).args(TENANT);
+        }
         command
     }
 
-    fn postgres_command(&self) -> anyhow::Result<Command> {
-        let mut command = self.as_postgres("postgres")?;
+    fn postgres_command(&self, connections: u16) -> anyhow::Result<Command> {
+        let mut command = as_postgres(&self.programs, "postgres")?;
         let fsync = match self.durability {
             Durability::Synced => "fsync=on",
             Durability::Unsynced => "fsync=off",
         };
         command.arg("-D").arg(&self.folder).arg("-p").arg(self.port.to_string());
-        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", fsync] {
+        let connections = format!("max_connections={connections}");
+        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", fsync, &connections] {
             command.args(["-c", setting]);
         }
         Ok(command)
     }
+}
 
-    /// PostgreSQL refuses to run as root: there it runs as the system's user for it.
-    fn as_postgres(&self, tool: &str) -> anyhow::Result<Command> {
-        let mut command = Command::new(self.programs.postgres.join(tool));
-        command.current_dir("/").env("LC_ALL", "C");
-        if geteuid().is_root() {
-            let user = postgres_user()?;
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-        Ok(command)
+/// Makes an empty cluster of PostgreSQL in a folder that is there.
+///
+/// # Errors
+/// When initdb fails.
+pub fn initdb(programs: &Programs, folder: &Path) -> anyhow::Result<()> {
+    give_to_postgres(folder)?;
+    let mut initdb = as_postgres(programs, "initdb")?;
+    initdb.args(["--username=urna", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"]);
+    initdb.arg("--pgdata").arg(folder);
+    let made = initdb.output().with_context(|| format!("failed to start {:?}", initdb.get_program()))?;
+    ensure!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+    Ok(())
+}
+
+/// PostgreSQL refuses to run as root: there it runs as the system's user for it.
+fn as_postgres(programs: &Programs, tool: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(programs.postgres.join(tool));
+    command.current_dir("/").env("LC_ALL", "C");
+    if geteuid().is_root() {
+        let user = postgres_user()?;
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }
+    Ok(command)
 }
 
 impl Drop for Server {
@@ -227,6 +318,17 @@ fn configured(configuration: &str, durability: Durability) -> String {
         Durability::Synced => configuration.to_owned(),
         Durability::Unsynced => configuration.replace(SYNCED, ""),
     }
+}
+
+/// The accounts, as the configuration of a nats-server has them.
+fn block(accounts: &[Account]) -> String {
+    if accounts.is_empty() {
+        return String::new();
+    }
+    let each = accounts.iter().map(|Account { name, password }| {
+        format!("  {name}: {{ jetstream: enabled, users: [{{ user: {name}, password: \"{password}\" }}] }}\n")
+    });
+    format!("\naccounts {{\n{}}}\n", each.collect::<String>())
 }
 
 fn postgres_user() -> anyhow::Result<User> {

@@ -315,7 +315,8 @@ impl Election {
         }
         let votes = self.server.stream(StreamName::Votes);
         // An operator's recount passes over it by itself.
-        let garbage = votes.from(self.repaired_to + 1).filter(|stored| matches!(stored.content, Content::Garbage));
+        let garbage =
+            votes.from(self.repaired_to + 1).filter(|stored| matches!(stored.content, Content::Garbage));
         let names: Vec<String> = garbage.map(|stored| format!("dead-{}", stored.sequence)).collect();
         for name in names {
             if !self.server.stream(StreamName::Dead).from(1).any(|stored| stored.id == name) {

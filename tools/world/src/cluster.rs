@@ -3,6 +3,7 @@
 use async_nats::jetstream::stream::{Config, StorageType};
 use urna_servers::Server;
 
+use crate::Own;
 use crate::world::{World, eventually};
 
 /// How many nats-servers there are: with two of them a stream goes on.
@@ -13,18 +14,19 @@ const PROBE: &str = "PROBE";
 impl World {
     /// Servers that answer, with a cluster in the place of the one nats-server, and no process yet.
     pub async fn cluster() -> Self {
-        let world = Self::on(|programs, folder| {
+        let mut world = Self::on(&[Own::Nats], |programs, folder, _| {
             let mut nodes = Server::nats_cluster(programs, folder, NODES)?;
             Ok((nodes.remove(0), nodes))
         })
         .await;
+        world.account = None;
         world.takes_streams().await;
         world
     }
 
     /// A node of the cluster.
     pub fn node(&mut self, number: usize) -> &mut Server {
-        if number == 0 { &mut self.nats } else { &mut self.peers[number - 1] }
+        if number == 0 { self.nats() } else { &mut self.peers[number - 1] }
     }
 
     /// Settings for a process that is to begin at this node. It hears of the others there. (Given several addresses,

@@ -1,16 +1,22 @@
 //! A world's servers: where they are, what they say, and how they come back.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
-use nats::{Bus, BusSettings, Clock};
+use futures_util::TryStreamExt;
+use nats::{Bus, BusSettings, Clock, Credentials};
 use redis::aio::MultiplexedConnection;
+use secrecy::SecretString;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 use subjects::{Bucket, Stream};
-use urna_servers::Server;
+use urna_servers::{Account, Server};
 
+use crate::place::{Own, Place};
+use crate::shared::{Database, Shared};
 use crate::world::{WITHIN, World, eventually};
 
 /// How long an answer to a test's own question may take, before it is asked again.
@@ -19,6 +25,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 impl World {
     /// Waits until every server answers.
     pub async fn servers_answer(&self) {
+        if let Some(Account { password, .. }) = &self.account {
+            std::fs::write(self.password_file(), password).expect("a file can be written");
+        }
         eventually("the nats-server answers", || async {
             self.jetstream().await.ok()?.query_account().await.ok()
         })
@@ -36,23 +45,111 @@ impl World {
 
     /// Every nats-server.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Server> {
-        std::iter::once(&self.nats).chain(&self.peers)
+        std::iter::once(self.nats.server()).chain(&self.peers)
+    }
+
+    /// The port of the nats-server.
+    pub fn nats_port(&self) -> u16 {
+        self.nats.server().port
+    }
+
+    /// The port of Postgres.
+    pub fn postgres_port(&self) -> u16 {
+        self.postgres.server().port
+    }
+
+    /// The nats-server, to harm it.
+    ///
+    /// # Panics
+    /// When it is shared, as with the others.
+    pub fn nats(&mut self) -> &mut Server {
+        self.nats.own(Own::Nats)
+    }
+
+    /// Postgres, to harm it.
+    pub fn postgres(&mut self) -> &mut Server {
+        self.postgres.own(Own::Postgres)
+    }
+
+    /// Redis, to harm it.
+    pub fn redis_server(&mut self) -> &mut Server {
+        self.redis.own(Own::Redis)
     }
 
     /// Where Postgres is.
     pub fn database_url(&self) -> String {
-        format!("postgres://urna@127.0.0.1:{}/postgres", self.postgres.port)
+        let Database { role, name } = &self.database;
+        format!("postgres://{role}@127.0.0.1:{}/{name}", self.postgres_port())
     }
 
     /// Where Redis is.
     pub fn redis_url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.redis.port)
+        format!("redis://127.0.0.1:{}/{}", self.redis.server().port, self.number)
+    }
+
+    /// Where all servers are, as the settings of a process or a command.
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
+        let mut addresses = vec![
+            ("NATS_URL", self.nats_url()),
+            ("URNA_NATS_REPLICAS", self.nodes().count().to_string()),
+            ("DATABASE_URL", self.database_url()),
+            ("REDIS_URL", self.redis_url()),
+        ];
+        if let Some(Account { name, .. }) = &self.account {
+            addresses.push(("NATS_USER", name.clone()));
+            addresses.push(("NATS_PASSWORD_FILE", self.password_file().display().to_string()));
+        }
+        addresses
+    }
+
+    fn password_file(&self) -> PathBuf {
+        self.folder().join("nats-password")
+    }
+
+    /// A connection to the nats-server.
+    pub async fn nats_client(&self) -> async_nats::Client {
+        let connected = self.nats_options().connect(self.nats_url()).await;
+        connected.expect("the nats-server answers")
+    }
+
+    fn nats_options(&self) -> ConnectOptions {
+        match &self.account {
+            Some(Account { name, password }) => {
+                ConnectOptions::with_user_and_password(name.clone(), password.clone())
+            }
+            None => ConnectOptions::new(),
+        }
+    }
+
+    /// Empties what the world had of shared servers, which must be as they were before.
+    pub(crate) async fn give_back(&self) -> anyhow::Result<()> {
+        if let Place::Shared(nats) = &self.nats {
+            ensure!(nats.is_there(), "the shared nats-server has ended");
+            let jetstream = self.jetstream().await?;
+            let names: Vec<String> = jetstream.stream_names().try_collect().await?;
+            for name in names {
+                jetstream.delete_stream(name).await?;
+            }
+        }
+        if let Place::Shared(redis) = &self.redis {
+            ensure!(redis.is_there(), "the shared Redis has ended");
+            redis::cmd("FLUSHDB").exec_async(&mut self.redis_answers().await).await?;
+        }
+        if let Place::Shared(postgres) = &self.postgres {
+            ensure!(postgres.is_there(), "the shared PostgreSQL has ended");
+            Shared::get().await.drop_database(&self.database).await?;
+        }
+        Ok(())
     }
 
     /// A bus of this name, with the streams and the buckets that everything else needs.
     pub async fn bus(&self, name: &str) -> Bus {
+        let credentials = self.account.as_ref().map(|Account { name, password }| Credentials {
+            user: name.clone(),
+            password: SecretString::from(password.clone()),
+        });
         let (name, clock) = (name.to_owned(), Clock::system());
-        let settings = BusSettings { url: self.nats_url(), name, replicas: 1, clock };
+        let settings = BusSettings { url: self.nats_url(), credentials, name, replicas: 1, clock };
         let bus = Bus::connect(&settings).await.expect("an address");
         bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
         bus
@@ -63,7 +160,7 @@ impl World {
         let up = self.nodes().filter(|node| node.is_up());
         let addresses: Result<Vec<ServerAddr>, _> = up.map(|node| node_url(node.port).parse()).collect();
         // A node that is paused takes connections, and says nothing on them.
-        let options = ConnectOptions::new().connection_timeout(ANSWER_WITHIN).ignore_discovered_servers();
+        let options = self.nats_options().connection_timeout(ANSWER_WITHIN).ignore_discovered_servers();
         let client = options.request_timeout(Some(ANSWER_WITHIN)).connect(addresses?).await?;
         Ok(jetstream::new(client))
     }
@@ -92,7 +189,7 @@ impl World {
 
     /// Starts Redis again with the data it had, and waits until it answers.
     pub async fn restart_redis(&mut self) {
-        self.redis.start();
+        self.redis_server().start();
         self.redis_answers().await;
     }
 
@@ -107,9 +204,9 @@ impl World {
         // What a killed postmaster leaves behind keeps the next one out for a moment.
         let begin = Instant::now();
         loop {
-            self.postgres.start();
+            self.postgres().start();
             tokio::time::sleep(Duration::from_millis(300)).await;
-            if self.postgres.is_running() {
+            if self.postgres().is_running() {
                 break;
             }
             assert!(begin.elapsed() < WITHIN, "postgres does not start again");

@@ -1,4 +1,7 @@
 //! A world of one test's own: a nats-server, a PostgreSQL, a Redis, and the processes it starts.
+//!
+//! The servers are shared with the other tests of the binary, and a world has a part of each to itself. A test that
+//! harms a server, by killing, pausing, filling or configuring it, declares so and gets one of its own.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -9,9 +12,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use tempfile::TempDir;
-use urna_servers::{Durability, Process, Programs, Server, free_port};
+use urna_servers::{Account, CONNECTIONS, Durability, Process, Programs, Server, free_port};
 
+use crate::place::{Own, Place};
 use crate::programs::{binary, programs};
+use crate::shared::{Database, Shared, Tenant, ready_cluster};
 use crate::voter::Voter;
 
 /// How long anything that must happen may take.
@@ -38,16 +43,19 @@ const LIMITS: [&str; 7] = [
 /// Servers and processes of one test's own.
 pub struct World {
     /// The nats-server; in a cluster, its first node.
-    pub nats: Server,
+    pub(crate) nats: Place,
     /// The other nodes of a cluster.
     pub(crate) peers: Vec<Server>,
-    /// The PostgreSQL.
-    pub postgres: Server,
-    /// The Redis.
-    pub redis: Server,
+    pub(crate) postgres: Place,
+    pub(crate) redis: Place,
+    /// Its user of the nats-server; a cluster lets everybody in.
+    pub(crate) account: Option<Account>,
+    pub(crate) database: Database,
+    /// The number of its database in Redis.
+    pub(crate) number: u32,
     processes: HashMap<String, Running>,
     is_closed: bool,
-    /// Gone last, when nobody writes there any more.
+    /// Removed last, when nobody writes there any more.
     folder: TempDir,
 }
 
@@ -69,35 +77,68 @@ pub async fn eventually<T, A: Future<Output = Option<T>>>(what: &str, mut ask: i
 }
 
 impl World {
-    /// Servers that answer, and no process yet.
+    /// Shared servers that answer, and no process yet.
     pub async fn new() -> Self {
-        Self::on(|programs, folder| Ok((Server::nats(programs, folder, Durability::Synced)?, Vec::new())))
-            .await
+        Self::owning(&[]).await
     }
 
-    /// The same on nats-servers of the caller's choice.
+    /// The same for a test that harms these servers: it has them to itself.
+    pub async fn owning(own: &[Own]) -> Self {
+        Self::on(own, |programs, folder, account| {
+            let nats = Server::nats(programs, folder, Durability::Synced, vec![account.clone()])?;
+            Ok((nats, Vec::new()))
+        })
+        .await
+    }
+
+    /// The same, with nats-servers of the caller's choice if it owns them.
     pub(crate) async fn on(
-        nats: impl FnOnce(&Programs, &Path) -> anyhow::Result<(Server, Vec<Server>)>,
+        own: &[Own],
+        nats: impl FnOnce(&Programs, &Path, &Account) -> anyhow::Result<(Server, Vec<Server>)>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // The user postgres must be able to pass through.
         let passable = PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), passable).expect("a folder's mode can be set");
-        let programs = programs();
-        let (nats, peers) = nats(&programs, folder.path()).expect("nats-server can be started");
-        // PostgreSQL's own sync protects from power cuts, which no test causes.
-        let postgres = Server::postgres(&programs, folder.path(), Durability::Unsynced);
-        let postgres = postgres.expect("postgres can be started");
-        let redis = Server::redis(&programs, folder.path()).expect("redis can be started");
-        let processes = HashMap::new();
-        let world = Self { nats, peers, postgres, redis, processes, is_closed: false, folder };
+        let owns = |which| own.contains(&which);
+        let shared = if Own::ALL.into_iter().all(owns) { None } else { Some(Shared::get().await) };
+        let Tenant { number, account } = shared.map_or_else(Tenant::alone, Shared::tenant);
+        let (programs, of_all) = (programs(), || shared.expect("a world that owns not all shares some"));
+        let (nats, peers) = if owns(Own::Nats) {
+            let started = nats(&programs, folder.path(), &account);
+            let (nats, peers) = started.expect("nats-server can be started");
+            (Place::of_its_own(nats), peers)
+        } else {
+            (Place::Shared(&of_all().nats), Vec::new())
+        };
+        let (postgres, database) = if owns(Own::Postgres) {
+            let ready = ready_cluster(&programs).expect("a cluster can be made");
+            let postgres = Server::postgres_from(ready, &programs, folder.path(), CONNECTIONS);
+            (Place::of_its_own(postgres.expect("postgres can be started")), Database::whole())
+        } else {
+            let database = of_all().make_database(&account.name).await.expect("a database can be made");
+            (Place::Shared(&of_all().postgres), database)
+        };
+        let (redis, number) = if owns(Own::Redis) {
+            (Place::of_its_own(Server::redis(&programs, folder.path()).expect("redis can be started")), 0)
+        } else {
+            (Place::Shared(&of_all().redis), number)
+        };
+        let (account, processes, is_closed) = (Some(account), HashMap::new(), false);
+        let world =
+            Self { nats, peers, postgres, redis, account, database, number, processes, is_closed, folder };
         world.servers_answer().await;
         world
     }
 
     /// The usual world: the whole of Urna in one process, with the demonstration round open.
     pub async fn with_urna() -> Self {
-        let mut world = Self::new().await;
+        Self::with_urna_owning(&[]).await
+    }
+
+    /// The same for a test that harms these servers.
+    pub async fn with_urna_owning(own: &[Own]) -> Self {
+        let mut world = Self::owning(own).await;
         world.start("urna").await;
         world
     }
@@ -119,10 +160,7 @@ impl World {
         let port = self.processes.get(name).map_or_else(free_port, |running| running.port);
         let mut command = Command::new(binary(program));
         command
-            .env("NATS_URL", self.nats_url())
-            .env("URNA_NATS_REPLICAS", self.nodes().count().to_string())
-            .env("DATABASE_URL", self.database_url())
-            .env("REDIS_URL", self.redis_url())
+            .envs(self.addresses())
             .env("URNA_SECRET", SECRET)
             .env("URNA_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .envs(LIMITS.map(|limit| (limit, LIMIT)))
@@ -255,6 +293,8 @@ impl World {
         for round in crate::rounds(&self).await.expect("the nats-server answers") {
             crate::audit_of(&self, &round).await.agrees(&self).await;
         }
+        self.processes.clear();
+        self.give_back().await.expect("shared servers are as they were before");
         self.is_closed = true;
     }
 
