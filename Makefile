@@ -27,7 +27,7 @@ NAME =
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-fast test-integration test-e2e test-browser test-shuffled check drill bench down clean-data
+.PHONY: help run dev test test-fast test-integration test-e2e test-browser test-shuffled check drill sim bench down clean-data
 
 help: ## This list
 	@echo 'make TARGET, where TARGET is one of'
@@ -81,6 +81,11 @@ drill: ## Kill, pause and restart parts at random under load, and compare what v
 	$(SERVERS) install && paths=$$($(SERVERS) paths) && eval "$$paths" && \
 	cargo build --locked --workspace --bins && \
 	exec '$(CARGO_TARGET_DIR)/debug/urna-drill' --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+# For example: make sim SECONDS=600, or make sim SEED=7 for one election with its trace
+sim: ## Simulate elections of the shipped state machines, with every fault, each decided by its seed
+	@cargo build --locked -p urna-sim && \
+	exec '$(CARGO_TARGET_DIR)/debug/urna-sim' $(if $(SEED),--seed $(SEED),--seconds $(or $(SECONDS),60))
 
 # For example: make bench BENCH='--runs 5 --json bench.json --svg bench.svg' (all of them: BENCH=--help)
 # The parts of the hot path, each by itself: cargo bench -p tests. Past one machine: docs/scale.md.

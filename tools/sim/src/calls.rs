@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::agenda::{MILLI, SECOND};
 use crate::election::{Election, Happening};
-use crate::server::{Answer, Call, Expect, Owner, Proposed, Publish, Refusal, StreamName};
+use crate::server::{Answer, Call, Owner, Proposed, Publish, Refusal, StreamName};
 
 /// How long an answer may take before it counts as missing.
 const ANSWER_WITHIN: u64 = 3 * SECOND;
@@ -114,11 +114,10 @@ impl Election {
     }
 
     fn publish_arrives(&mut self, number: usize, publish: Publish) {
-        // The server knows a message that it has stored already by its id.
-        let first = self.server.stream(publish.stream).from(1).find(|stored| stored.id == publish.id);
-        let is_doubled = first.is_some() && (self.plan.is_cluster || publish.expect == Expect::Nothing);
-        if let (true, Some(first)) = (is_doubled, first) {
-            let sequence = first.sequence;
+        // The server knows a message by its id that it has stored already; a single one compares expectations first.
+        let first = self.server.stream(publish.stream).of_id(&publish.id);
+        let is_refused = !self.plan.is_cluster && self.server.check(&publish).is_err();
+        if let Some(sequence) = first.filter(|_| !is_refused) {
             return self.reply(number, Answer::Published(sequence));
         }
         match self.server.check(&publish) {

@@ -27,5 +27,5 @@ mod voters;
 
 pub use election::{Outcome, run};
 pub use plan::{Fault, Noise, Plan};
-pub use shortest::{Failure, find, find_mutation};
+pub use shortest::{Failure, find, find_mutation, find_with};
 pub use urna_mutation::Mutation;

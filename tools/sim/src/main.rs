@@ -44,12 +44,14 @@ fn main() -> ExitCode {
     let (begin, length) = (Instant::now(), Duration::from_secs(arguments.seconds));
     let (next, steps, has_failed) =
         (AtomicU64::new(arguments.from), AtomicU64::new(0), AtomicBool::new(false));
+    let fewest = AtomicU64::new(u64::MAX);
     let work = || {
         while begin.elapsed() < length && !has_failed.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             match find(seed) {
                 Ok(outcome) => {
                     steps.fetch_add(outcome.steps as u64, Ordering::Relaxed);
+                    fewest.fetch_min(outcome.steps as u64, Ordering::Relaxed);
                 }
                 Err(failure) => {
                     has_failed.store(true, Ordering::Relaxed);
@@ -66,9 +68,10 @@ fn main() -> ExitCode {
     });
     let elections = next.load(Ordering::Relaxed) - arguments.from;
     let (steps, seconds) = (steps.load(Ordering::Relaxed), begin.elapsed().as_secs_f64());
+    let fewest = fewest.into_inner();
+    let rate = elections as f64 / seconds;
     println!(
-        "{elections} elections, {steps} events in {seconds:.1} s: {:.0} elections/s",
-        elections as f64 / seconds
+        "{elections} elections of {fewest} events or more, {steps} events in {seconds:.1} s: {rate:.0} elections/s"
     );
     if has_failed.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -98,7 +98,7 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut random = Random::new(seed).fork(0);
-        let closes_at = random.between(2, 12) * SECOND;
+        let closes_at = random.between(4, 12) * SECOND;
         let calm_at = closes_at + random.between(0, 6) * SECOND;
         let slow = random.chance(200);
         let mut plan = Self {
@@ -107,13 +107,13 @@ impl Plan {
             tallies: random.index(2) + 1,
             rounds: random.index(2) + 1,
             results: 1,
-            voters: random.index(10) + 3,
+            voters: random.index(10) + 5,
             is_cluster: random.chance(500),
             changeable: random.chance(700),
             closes_by_clock: random.chance(500),
             waiting_max: if random.chance(200) { 4 } else { 50_000 },
             latency: if slow { [MILLI, 40 * MILLI] } else { [100, 2 * MILLI] },
-            pauses: if random.chance(300) { [MILLI, 100 * MILLI] } else { [20 * MILLI, SECOND] },
+            pauses: if random.chance(300) { [MILLI, 100 * MILLI] } else { [10 * MILLI, 250 * MILLI] },
             crowd_at: random.chance(250).then(|| random.between(0, closes_at)),
             opens_at: random.between(MILLI, 200 * MILLI),
             closes_at,

@@ -35,8 +35,22 @@ pub fn find_mutation(mutation: Mutation, last: u64) -> Option<u64> {
     found
 }
 
+/// The same as [`find`] with a mutation.
+///
+/// # Errors
+/// [`Failure`].
+pub fn find_with(mutation: Mutation, seed: u64) -> Result<Outcome, Box<Failure>> {
+    turn_on(Some(mutation));
+    let found = find(seed);
+    turn_on(None);
+    found
+}
+
 /// Runs the election of a seed. When something is wrong, looks for the shortest one that is wrong, too: with fewer faults
 /// and less noise.
+///
+/// # Errors
+/// [`Failure`] when something is wrong.
 pub fn find(seed: u64) -> Result<Outcome, Box<Failure>> {
     let plan = Plan::of(seed);
     let outcome = run(&plan, false);

@@ -1,5 +1,6 @@
 //! One stream in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use subjects::{BallotsCast, RoundChanged, RoundSealed, TallyCounted, Timestamp, VoterKeyMade};
@@ -94,6 +95,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
     messages: Vec<Option<Stored>>,
+    /// Where each message was stored, by its id: one that comes again is known, though the first may be deleted.
+    ids: BTreeMap<String, u64>,
     /// Whether it refuses every further message.
     pub is_sealed: bool,
 }
@@ -114,6 +117,11 @@ impl Stream {
     pub fn from(&self, sequence: u64) -> impl DoubleEndedIterator<Item = &Stored> {
         let index = usize::try_from(sequence.saturating_sub(1)).unwrap_or(usize::MAX);
         self.messages.iter().skip(index).flatten()
+    }
+
+    /// Where a message with this id was stored.
+    pub fn of_id(&self, id: &str) -> Option<u64> {
+        self.ids.get(id).copied()
     }
 
     /// The newest message of a subject.
@@ -142,6 +150,7 @@ impl Stream {
     /// Stores a message at the end.
     pub fn push(&mut self, subject: Subject, id: String, stored_at: Timestamp, content: Content) -> u64 {
         let sequence = self.end() + 1;
+        self.ids.insert(id.clone(), sequence);
         self.messages.push(Some(Stored { sequence, subject, id, stored_at, content }));
         sequence
     }
@@ -158,6 +167,7 @@ impl Stream {
     /// Goes back to an older state.
     pub fn roll_back(&mut self, end: u64) {
         self.messages.truncate(usize::try_from(end).unwrap_or(usize::MAX));
+        self.ids.retain(|_, sequence| *sequence <= end);
         self.is_sealed = false;
     }
 }
