@@ -106,8 +106,8 @@ impl<R> BallotBox<R> {
             self.dismiss_late(&mut step);
         }
         match self.state {
-            State::Idle if !self.is_current => self.state = State::CatchingUp,
-            State::Idle => self.state = self.begin_block(&mut step),
+            State::CatchingUp | State::Idle if !self.is_current => self.state = State::CatchingUp,
+            State::CatchingUp | State::Idle => self.state = self.begin_block(&mut step),
             State::Sealed => {
                 self.judge(&mut step);
             }
@@ -160,14 +160,10 @@ impl<R> BallotBox<R> {
         self.fold.standing(voter)
     }
 
-    /// The transitions. Idle is where the next block begins.
+    /// The transitions. When it is idle, or has caught up, the next block begins.
     fn after(&mut self, event: Event, step: &mut Step<R>) -> State<R> {
         let now = step.now.monotonic;
         match (std::mem::replace(&mut self.state, State::Idle), event) {
-            (State::CatchingUp, Event::LogRead(read)) => {
-                self.fold(read, None, step);
-                State::Idle
-            }
             (state, Event::ReadingInterrupted) => {
                 self.is_current = is_on(Mutation::AppendWhileInterrupted) && self.is_current;
                 match state {

@@ -115,3 +115,53 @@ impl<R> Queue<R> {
         self.0.waiting.lock().expect("no holder panics")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Ballot;
+    use nats::Monotonic;
+    use subjects::{BallotId, Choice, Voter};
+
+    fn waiting(reply: u8) -> Waiting<u8> {
+        let voter = Voter::from_bytes([reply; 16]);
+        let ballot = Ballot { id: BallotId::random(), has_given_id: true, voter, choice: Choice::default() };
+        Waiting::new(ballot, Monotonic::default(), reply)
+    }
+
+    fn replies(ballots: VecDeque<Waiting<u8>>) -> Vec<u8> {
+        ballots.into_iter().map(|waiting| waiting.reply).collect()
+    }
+
+    #[test]
+    fn a_box_that_rests_is_called_once_for_all_that_come() {
+        let queue = Queue::new(10);
+        assert!(!queue.push(waiting(1)).unwrap(), "it looks when it has opened");
+        assert!(!queue.rest(), "one has come");
+        assert_eq!(replies(queue.take()), [1]);
+        assert!(queue.rest());
+        assert!(queue.push(waiting(2)).unwrap());
+        assert!(!queue.push(waiting(3)).unwrap());
+        assert_eq!(replies(queue.take()), [2, 3], "oldest first");
+    }
+
+    #[test]
+    fn ballots_that_the_box_holds_take_room_too() {
+        let queue = Queue::new(2);
+        queue.note_held(1);
+        queue.push(waiting(1)).unwrap();
+        let turned_away = queue.push(waiting(2)).unwrap_err();
+        assert_eq!((turned_away.reply, turned_away.why), (2, NotAccepted::Full));
+        queue.note_held(0);
+        assert!(queue.push(waiting(3)).is_ok());
+    }
+
+    #[test]
+    fn a_closed_queue_refuses_and_gives_back_who_waited() {
+        let queue = Queue::new(2);
+        queue.push(waiting(1)).unwrap();
+        assert_eq!(replies(queue.close()), [1]);
+        let turned_away = queue.push(waiting(2)).unwrap_err();
+        assert_eq!(turned_away.why, NotAccepted::Refused(Refusal::Closed));
+    }
+}

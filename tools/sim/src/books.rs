@@ -74,11 +74,6 @@ impl Books {
         self.newest.get(voter).map(|(id, _)| *id)
     }
 
-    /// How many voters have a ballot.
-    pub fn voters(&self) -> usize {
-        self.newest.len()
-    }
-
     /// A request with this ballot has reached a process.
     pub fn asked(&mut self, key: Key) {
         *self.may_bring.entry(key).or_default() += 1;

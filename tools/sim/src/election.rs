@@ -3,7 +3,8 @@
 use std::fmt;
 
 use nats::{Monotonic, Now};
-use subjects::{RoundId, Timestamp};
+use subjects::{RoundId, Timestamp, VoteMessage};
+use tally::rules::Scoreboard;
 
 use crate::agenda::{Agenda, MILLI, Moment, SECOND};
 use crate::books::{Books, Violation};
@@ -12,7 +13,7 @@ use crate::plan::{Fault, Plan};
 use crate::process::{Kind, Process};
 use crate::random::Random;
 use crate::scoreboard::Scores;
-use crate::server::{Owner, Server, Stored};
+use crate::server::{Content, Owner, Server, Stored, StreamName};
 use crate::trace::Trace;
 use crate::voters::Voters;
 
@@ -77,6 +78,17 @@ pub struct Outcome {
     pub trace: String,
 }
 
+/// What an election leaves behind when everything is at rest.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// What must not be, if there was anything.
+    pub violation: Option<Violation>,
+    /// The messages of the log, in order; `None` for one that cannot be decoded.
+    pub log: Vec<Option<VoteMessage>>,
+    /// What the tallies have committed.
+    pub counts: Scoreboard,
+}
+
 /// One election.
 pub(crate) struct Election {
     pub plan: Plan,
@@ -118,6 +130,19 @@ pub fn run(plan: &Plan, keeps_trace: bool) -> Outcome {
         violation: election.violation,
         trace: election.trace.into_lines(),
     }
+}
+
+/// Runs the election of a plan, and returns what it leaves behind.
+pub fn run_to_end(plan: &Plan) -> Ending {
+    let mut election = Election::new(plan.clone(), false);
+    election.run();
+    let messages = election.server.stream(StreamName::Votes).from(1);
+    let log = messages.map(|stored| match &stored.content {
+        Content::Block(block) => Some(VoteMessage::Cast((**block).clone())),
+        Content::Seal(seal) => Some(VoteMessage::Sealed(seal.clone())),
+        _ => None,
+    });
+    Ending { log: log.collect(), counts: election.scores.committed(), violation: election.violation }
 }
 
 impl Election {

@@ -7,8 +7,10 @@
 //! The same seed gives the same trace, byte for byte. Nothing here waits, sleeps, or reads a clock.
 
 mod agenda;
+mod answers;
 mod books;
 mod calls;
+mod counting;
 mod election;
 mod faults;
 mod plan;
@@ -25,7 +27,7 @@ mod trace;
 mod vote;
 mod voters;
 
-pub use election::{Outcome, run};
+pub use election::{Ending, Outcome, run, run_to_end};
 pub use plan::{Fault, Noise, Plan};
 pub use shortest::{Failure, find, find_mutation, find_with};
 pub use urna_mutation::Mutation;

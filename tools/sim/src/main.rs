@@ -32,7 +32,6 @@ struct Arguments {
     from: u64,
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it takes is measured")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(seed) = arguments.seed {

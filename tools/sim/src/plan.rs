@@ -72,6 +72,8 @@ pub struct Plan {
     pub is_cluster: bool,
     /// Whether a ballot may be changed.
     pub changeable: bool,
+    /// Whether a ballot may name several options.
+    pub is_approval: bool,
     /// Whether the round closes at its time, or by hand.
     pub closes_by_clock: bool,
     /// How many ballots may wait in a box.
@@ -111,6 +113,7 @@ impl Plan {
             is_cluster: random.chance(500),
             changeable: random.chance(700),
             closes_by_clock: random.chance(500),
+            is_approval: random.chance(300),
             waiting_max: if random.chance(200) { 4 } else { 50_000 },
             latency: if slow { [MILLI, 40 * MILLI] } else { [100, 2 * MILLI] },
             pauses: if random.chance(300) { [MILLI, 100 * MILLI] } else { [10 * MILLI, 250 * MILLI] },

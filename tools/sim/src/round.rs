@@ -7,9 +7,7 @@ use nats::ordered_reader::Event as Reading;
 use round::Entry;
 use round::lifecycle::{Action, Event, Lifecycle, LogState};
 use round::writing::{Answer as Written, Step, Stored as Version};
-use subjects::{
-    Change, MessageId, OptionId, Round, RoundChanged, RoundOption, RoundState, VoterKey, VoterKeyMade,
-};
+use subjects::{Change, MessageId, Method, OptionId, Round, RoundChanged, RoundOption, RoundState};
 
 use crate::agenda::MILLI;
 use crate::election::{BEGIN, Election, Happening, timestamp};
@@ -58,6 +56,7 @@ impl Election {
             opens_at: at(self.plan.opens_at),
             closes_at: if self.plan.closes_by_clock { at(self.plan.closes_at) } else { None },
             changeable: self.plan.changeable,
+            method: if self.plan.is_approval { Method::Approval } else { Method::Plurality },
             ..Round::blank(self.round.clone())
         };
         self.publish_round(Change::Made, round);
@@ -220,13 +219,11 @@ impl Election {
     }
 
     fn some_key(&mut self) -> Publish {
-        let key = VoterKey::from_bytes([u8::try_from(self.random.below(256)).unwrap_or(0); 32]);
-        let made = VoterKeyMade { at: timestamp(BEGIN), round: self.round.clone(), key };
         Publish {
             stream: StreamName::Keys,
             subject: Subject::Key,
             id: format!("key-{}", self.next_id()),
-            content: Content::Key(Arc::new(made)),
+            content: Content::Key,
             expect: Expect::LastOfSubject(0),
         }
     }
@@ -281,10 +278,10 @@ impl Election {
             Content::Seal(_) if state != Some(RoundState::Closed) => {
                 self.violate(format_args!("the seal is written into the log of a round that is {state:?}"));
             }
-            Content::Round(changed) if state == Some(RoundState::Closed) => {
-                if changed.round.state != RoundState::Closed {
-                    self.violate("a closed round is opened again");
-                }
+            Content::Round(changed)
+                if state == Some(RoundState::Closed) && changed.round.state != RoundState::Closed =>
+            {
+                self.violate("a closed round is opened again");
             }
             Content::Round(changed) if changed.change == Change::Opened => {
                 if key.is_none() {

@@ -1,29 +1,20 @@
 //! A tally process: the shipped count, share and intake, with a shell that is the simulator's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nats::intake::ordered::{Action as Feed, Event as Fed, OrderedIntake};
-use nats::intake::{InOrder, Run};
-use nats::{AtPlace, Delivered, Monotonic, SayError, StartAt};
-use subjects::{RoundChanged, RoundState, TallyCounted, Unreadable, VoteMessage};
-use tally::announcement::{NewestAnnouncement, is_done};
-use tally::count::{Action, Count, Event};
-use tally::rules::{Scoreboard, Totals};
+use nats::intake::ordered::Event as Fed;
+use nats::{Monotonic, StartAt};
+use subjects::{RoundChanged, RoundState};
+use tally::announcement::is_done;
+use tally::rules::Scoreboard;
 use tally::share::{Action as Do, Event as Seen, Rounds, Share};
-use urna_mutation::{Mutation, is_on};
 
-use crate::agenda::{MILLI, SECOND};
+use crate::counting::{Counting, newest};
 use crate::election::{Election, Happening};
 use crate::process::Kind;
 use crate::readers::Along;
 use crate::scoreboard::{Row, Statement};
-use crate::server::{
-    Answer, Call, Content, Expect, Owner, Part, Publish, Refusal, Stored, StreamName, Subject,
-};
-
-/// Decoded messages of the log.
-type Batch = Vec<InOrder<Totals>>;
+use crate::server::{Answer, Call, Owner, Part, StreamName, Subject};
 
 /// A tally process.
 pub(crate) struct TallyProcess {
@@ -32,24 +23,12 @@ pub(crate) struct TallyProcess {
     share: Share,
     /// Until when the share waits for news.
     waits_until: Option<Monotonic>,
-    counting: Option<Counting>,
+    pub counting: Option<Counting>,
     /// What a check has read, before it asks for the announcement.
     checking: Option<Scoreboard>,
     /// Whether the count of the round has ended by itself.
-    has_ended: bool,
+    pub has_ended: bool,
     pub is_done: bool,
-}
-
-/// A round that is counted.
-struct Counting {
-    intake: OrderedIntake<Stored, Batch>,
-    count: Count,
-    consumer: Option<u64>,
-    decoding: BTreeMap<u64, Vec<Delivered<Stored>>>,
-    /// Counts up when everything that was asked for is void.
-    asks: u32,
-    /// The same for the count.
-    questions: u32,
 }
 
 impl Election {
@@ -78,7 +57,7 @@ impl Election {
         }
     }
 
-    fn owner(&self, number: usize, part: Part) -> Owner {
+    pub fn owner(&self, number: usize, part: Part) -> Owner {
         Owner { process: number, life: self.processes[number].life, part }
     }
 
@@ -193,262 +172,12 @@ impl Election {
         let round = self.round.clone();
         let Some(tally) = self.tally(number) else { return };
         tally.is_done = false;
-        tally.counting = Some(Counting {
-            intake: OrderedIntake::new(),
-            count: Count::new(round),
-            consumer: None,
-            decoding: BTreeMap::new(),
-            asks: 0,
-            questions: 0,
-        });
+        tally.counting = Some(Counting::new(round));
         self.intake_happens(number, Fed::Wake);
     }
 
     fn end_count(&mut self, number: usize) {
         self.intake_happens(number, Fed::Stop);
-    }
-
-    /// Something happens to the intake.
-    pub fn intake_happens(&mut self, number: usize, event: Fed<Stored, Batch>) {
-        let now = self.clocks(number);
-        let Some(counting) = self.tally(number).and_then(|tally| tally.counting.as_mut()) else { return };
-        for action in counting.intake.on(event, now) {
-            self.feed(number, action);
-        }
-    }
-
-    fn counting(&mut self, number: usize) -> Option<&mut Counting> {
-        self.tally(number)?.counting.as_mut()
-    }
-
-    fn feed(&mut self, number: usize, action: Feed<Stored, Batch>) {
-        let Some(counting) = self.counting(number) else { return };
-        let (asks, consumer) = (counting.asks, counting.consumer);
-        let owner = self.owner(number, Part::Intake(asks));
-        match action {
-            Feed::AskPosition => self.ask_position(number),
-            Feed::AskEnd => self.call(owner, Call::LastSequence(StreamName::Votes)),
-            Feed::ReadPlace(sequence) => self.call(owner, Call::MessageAt(StreamName::Votes, sequence)),
-            Feed::Open { next } => self.call(owner, Call::OpenDurable(next)),
-            Feed::Read => match consumer.and_then(|number| self.server.consumers.get_mut(&number)) {
-                Some(consumer) => {
-                    consumer.is_asked = true;
-                    self.send_ready(StreamName::Votes);
-                }
-                None => self.after(4 * SECOND, Happening::ConsumerGone(owner, consumer.unwrap_or(0))),
-            },
-            Feed::Decode { number: batch, messages } => {
-                if let Some(counting) = self.counting(number) {
-                    counting.decoding.insert(batch, messages);
-                }
-                let takes = self.random.between(50, 2 * MILLI);
-                self.after(takes, Happening::Wake(self.owner(number, Part::Decoder(asks, batch))));
-            }
-            Feed::DeadLetter { number: batch, message, .. } => {
-                let publish = Publish {
-                    stream: StreamName::Dead,
-                    subject: Subject::Dead,
-                    id: format!("dead-{}", message.sequence),
-                    content: Content::Garbage,
-                    expect: Expect::Nothing,
-                };
-                self.call(self.owner(number, Part::DeadLetters(asks, batch)), Call::Publish(publish));
-            }
-            Feed::HandOver { batch, behind } => {
-                self.count_happens(number, Event::BatchArrived(Run { messages: batch, behind }));
-            }
-            Feed::Acknowledge(_) => {}
-            Feed::WakeAt(moment) => {
-                let moment = self.moment_of(number, moment);
-                self.agenda.plan(moment.max(self.now + 1), Happening::Wake(owner));
-            }
-            Feed::Pause { until, because } => {
-                self.say(format_args!("process {number} pauses its intake: {because}"));
-                let moment = self.moment_of(number, until);
-                let Some(counting) = self.counting(number) else { return };
-                counting.asks += 1;
-                counting.consumer = None;
-                counting.decoding.clear();
-                let owner = Owner { part: Part::Intake(counting.asks), ..owner };
-                self.agenda.plan(moment.max(self.now + 1), Happening::Wake(owner));
-            }
-            Feed::End(_) => {
-                self.say(format_args!("process {number} counts the round no more"));
-                if let Some(tally) = self.tally(number) {
-                    tally.counting = None;
-                    tally.has_ended = true;
-                }
-            }
-        }
-    }
-
-    /// Whether what was asked for is not void.
-    pub fn is_asked(&mut self, number: usize, asks: u32) -> bool {
-        self.counting(number).is_some_and(|counting| counting.asks == asks)
-    }
-
-    pub fn intake_is_answered(&mut self, number: usize, answer: Answer) {
-        let event = match answer {
-            Answer::Sequence(end) => Fed::EndTold(end),
-            Answer::Message(None) => Fed::PlaceTold(AtPlace::Nothing),
-            Answer::Message(Some(stored)) => {
-                Fed::PlaceTold(AtPlace::Message { stored_at: Some(stored.stored_at) })
-            }
-            Answer::Opened(consumer, _) => {
-                if let Some(counting) = self.counting(number) {
-                    counting.consumer = Some(consumer);
-                }
-                Fed::Opened
-            }
-            _ => Fed::Failed("no answer".to_owned()),
-        };
-        self.intake_happens(number, event);
-    }
-
-    pub fn dead_letter_is_answered(&mut self, number: usize, batch: u64, answer: Answer) {
-        let event = match answer {
-            Answer::Published(_) => Fed::DeadLettered(batch),
-            _ => Fed::Failed("failed to dead-letter".to_owned()),
-        };
-        self.intake_happens(number, event);
-    }
-
-    /// Messages of the tally's consumer arrive.
-    pub fn intake_is_delivered(&mut self, owner: Owner, consumer: u64, messages: Vec<Delivered<Stored>>) {
-        let Some(counting) = self.counting(owner.process) else { return };
-        if counting.consumer == Some(consumer) {
-            self.intake_happens(owner.process, Fed::Delivered(messages));
-        }
-    }
-
-    /// The tally's consumer is gone.
-    pub fn intake_has_no_consumer(&mut self, number: usize, consumer: u64) {
-        if self.counting(number).is_some_and(|counting| counting.consumer == Some(consumer)) {
-            self.intake_happens(number, Fed::Failed("no heartbeat".to_owned()));
-        }
-    }
-
-    /// A batch is decoded.
-    pub fn decoded(&mut self, number: usize, batch: u64) {
-        let Some(messages) = self.counting(number).and_then(|it| it.decoding.remove(&batch)) else { return };
-        let (mut decoded, mut undecodable) = (Vec::with_capacity(messages.len()), Vec::new());
-        for Delivered { sequence, stored_at, message, .. } in messages {
-            let totals = match &message.content {
-                Content::Block(block) => Ok(Totals::of(&VoteMessage::Cast((**block).clone()))),
-                Content::Seal(seal) => Ok(Totals::of(&VoteMessage::Sealed(seal.clone()))),
-                _ => Err(Unreadable::because("garbage")),
-            };
-            if totals.is_err() {
-                undecodable.push((message, "garbage".to_owned()));
-            }
-            decoded.push(InOrder { sequence, trace: None, stored_at, message: totals });
-        }
-        self.intake_happens(number, Fed::Decoded { number: batch, batch: decoded, undecodable });
-    }
-
-    fn ask_position(&mut self, number: usize) {
-        if let Some(counting) = self.counting(number) {
-            // What was asked before is given up.
-            counting.questions += 1;
-        }
-        self.count_happens(number, Event::PositionAsked);
-    }
-
-    fn count_happens(&mut self, number: usize, event: Event) {
-        let now = self.clocks(number);
-        let Some(counting) = self.counting(number) else { return };
-        let actions = counting.count.on(event, now);
-        let part = Part::Count(counting.questions);
-        let owner = self.owner(number, part);
-        for action in actions {
-            match action {
-                Action::ReadAnnouncement => {
-                    self.call(owner, Call::NewestOf(StreamName::Tallies, Subject::Counted));
-                }
-                Action::ReadScoreboard => self.ask_scores(owner, Statement::Read),
-                Action::Commit { from, to } => self.ask_scores(owner, Statement::Commit { from, to }),
-                Action::Announce { counts, expected, .. } => self.announce(owner, *counts, expected),
-                Action::AnswerPosition(position) => self.intake_happens(number, Fed::Position(position)),
-                Action::Acknowledge => self.intake_happens(number, Fed::Done),
-                Action::Retry(why) => self.intake_happens(number, Fed::Failed(why)),
-            }
-        }
-    }
-
-    fn announce(&mut self, owner: Owner, counts: TallyCounted, expected: u64) {
-        let publish = Publish {
-            stream: StreamName::Tallies,
-            subject: Subject::Counted,
-            id: format!("counts-{}-{}", owner.process, self.next_id()),
-            content: Content::Counts(Arc::new(counts)),
-            expect: if is_on(Mutation::AnnounceWithoutExpectation) {
-                Expect::Nothing
-            } else {
-                Expect::LastOfSubject(expected)
-            },
-        };
-        self.call(owner, Call::Publish(publish));
-    }
-
-    fn count_answered(&mut self, number: usize, questions: u32, statement: &Statement, row: Row) {
-        let event = match (statement, row) {
-            (Statement::Read, Row::Counts(counts)) => Event::ScoreboardRead(*counts),
-            (Statement::Read, _) => Event::ReadFailed("Postgres is away".to_owned()),
-            (_, Row::Committed) => Event::Committed,
-            (_, Row::Moved) => Event::CursorMoved,
-            _ => Event::CommitUnanswered("Postgres is away".to_owned()),
-        };
-        self.count_is_answered(number, questions, event);
-    }
-
-    pub fn count_is_answered_by_server(
-        &mut self,
-        number: usize,
-        questions: u32,
-        call: &Call,
-        answer: Answer,
-    ) {
-        let event = match (call, answer) {
-            (Call::Publish(_), Answer::Published(sequence)) => Event::Announced(sequence),
-            (Call::Publish(_), Answer::Refused(Refusal::Conflict)) => Event::NotAnnounced(SayError::Conflict),
-            (Call::Publish(_), Answer::Away) => Event::NotAnnounced(SayError::Away),
-            (Call::Publish(_), _) => Event::NotAnnounced(SayError::Unanswered),
-            (_, answer) => match newest(answer) {
-                Some(newest) => Event::AnnouncementRead(newest),
-                None => Event::ReadFailed("NATS is away".to_owned()),
-            },
-        };
-        self.count_is_answered(number, questions, event);
-    }
-
-    fn count_is_answered(&mut self, number: usize, questions: u32, event: Event) {
-        if self.counting(number).is_some_and(|counting| counting.questions == questions) {
-            self.count_happens(number, event);
-        }
-    }
-
-    /// Announced counts are those of the log up to their sequence.
-    pub fn check_announced(&mut self, counts: &TallyCounted) {
-        let Some(prefix) = self.books.prefix(counts.sequence) else { return };
-        let mut votes = counts.counts.clone();
-        votes.retain(|_, votes| *votes != 0);
-        let mut truth = prefix.votes.clone();
-        truth.retain(|_, votes| *votes > 0);
-        let is_true = votes.len() == truth.len()
-            && votes.iter().zip(&truth).all(|(one, other)| one.0 == other.0 && *one.1 as i64 == *other.1)
-            && counts.ledger == prefix.ledger
-            && counts.is_final == prefix.is_final;
-        if !is_true && !self.is_log_rolled_back {
-            let prefix = prefix.clone();
-            self.violate(format_args!("announced are {counts:?}, but the log has {prefix:?}"));
-        }
-    }
-
-    /// The connection of a tally is lost.
-    pub fn lose_intake(&mut self, number: usize) {
-        if self.counting(number).is_some_and(|counting| counting.consumer.is_some()) {
-            self.intake_happens(number, Fed::Failed("the connection is lost".to_owned()));
-        }
     }
 }
 
@@ -457,16 +186,5 @@ impl TallyProcess {
     pub fn words(&self) -> String {
         let count = self.counting.as_ref().map(|counting| &counting.count);
         format!("{:?}, {count:?}", self.share)
-    }
-}
-
-/// The newest announcement, if the server has answered.
-fn newest(answer: Answer) -> Option<NewestAnnouncement> {
-    match answer {
-        Answer::Message(Some(Stored { sequence, content: Content::Counts(counts), .. })) => {
-            Some(NewestAnnouncement { sequence, counts: Some((*counts).clone()) })
-        }
-        Answer::Message(_) => Some(NewestAnnouncement::default()),
-        _ => None,
     }
 }

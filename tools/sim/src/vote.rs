@@ -11,7 +11,7 @@ use vote::ballot_box::WAKE_EVERY;
 use vote::event::{Action, Appended, Event, Logged, PlaceRead, Read};
 use vote::queue::{Queue, TurnedAway};
 use vote::rules::{Refusal as BallotRefusal, takes_ballots};
-use vote::{Accepted, BallotBox, NotAccepted, Waiting};
+use vote::{BallotBox, NotAccepted, Waiting};
 
 use crate::agenda::Moment;
 use crate::election::{Election, Happening};
@@ -28,7 +28,7 @@ type Reply = usize;
 #[derive(Debug)]
 pub(crate) struct VoteProcess {
     pub ballot_box: BallotBox<Reply>,
-    queue: Queue<Reply>,
+    pub queue: Queue<Reply>,
     pub reader: Along,
     pub rounds: Along,
     /// The round as it knows it.
@@ -42,9 +42,9 @@ pub(crate) struct VoteProcess {
     /// Whether the log went back to an older state since it was started.
     pub is_behind_a_rollback: bool,
     /// When it last had to turn voters away.
-    trouble_at: Option<Moment>,
+    pub trouble_at: Option<Moment>,
     /// When it last appended a block.
-    appended_at: Option<Moment>,
+    pub appended_at: Option<Moment>,
 }
 
 impl VoteProcess {
@@ -276,80 +276,6 @@ impl Election {
             vote.is_told = false;
         }
         self.box_happens(number, Event::ReadingInterrupted);
-    }
-
-    /// A box answers a voter: what it says must be true.
-    fn answer(&mut self, number: usize, request: usize, answer: Result<Accepted, NotAccepted>) {
-        self.say(format_args!("box {number} answers request {request}: {answer:?}"));
-        let checked = self.check_answer(number, request, answer);
-        if let Err(violation) = checked {
-            self.violate(format_args!("request {request}: {violation}"));
-        }
-        self.give_answer(request, answer);
-    }
-
-    fn check_answer(
-        &mut self,
-        number: usize,
-        request: usize,
-        answer: Result<Accepted, NotAccepted>,
-    ) -> Result<(), String> {
-        let asked = &self.voters.requests[request];
-        if asked.is_answered() {
-            return Err("it is answered twice".to_owned());
-        }
-        let (ballot, arrived_at) = (asked.ballot.clone(), asked.arrived_at.unwrap_or(0));
-        let key = (ballot.voter, ballot.id);
-        let (waited, wall) = (self.now - arrived_at, self.clocks(number).wall);
-        let Some(vote) = self.vote(number) else { return Ok(()) };
-        // What it knows is of a log that is no more.
-        if vote.is_behind_a_rollback {
-            return Ok(());
-        }
-        let (trouble_at, appended_at) = (vote.trouble_at, vote.appended_at);
-        let is_closed_at_the_door =
-            vote.round.as_ref().is_some_and(|changed| takes_ballots(&changed.round, wall).is_err());
-        let is_unknown = vote.round.as_ref().is_none_or(|it| it.round.state == RoundState::Draft);
-        let is_full = vote.queue.len() + vote.ballot_box.waiting() >= self.plan.waiting_max;
-        match answer {
-            Ok(accepted) => {
-                if accepted.ballot != ballot.id {
-                    if ballot.has_given_id {
-                        return Err(format!("it has the id {}, not {}", ballot.id, accepted.ballot));
-                    }
-                    self.books.deny(key)?;
-                }
-                self.books.promise((ballot.voter, accepted.ballot), accepted.place, &ballot.choice)
-            }
-            Err(NotAccepted::Unconfirmed) => match appended_at {
-                Some(appended_at) if appended_at >= arrived_at => Ok(()),
-                _ => Err("it is not confirmed, though nothing was appended".to_owned()),
-            },
-            Err(NotAccepted::Refused(BallotRefusal::BallotIdReused)) => match self.books.ballot(&key) {
-                Some((_, choice)) if *choice != ballot.choice => Ok(()),
-                there => Err(format!("its id was not used for another choice: {there:?}")),
-            },
-            Err(not_accepted) => {
-                self.books.deny(key)?;
-                let is_true = match not_accepted {
-                    NotAccepted::Refused(BallotRefusal::AlreadyVoted) => {
-                        !self.plan.changeable && self.books.newest(&ballot.voter).is_some()
-                    }
-                    NotAccepted::Refused(BallotRefusal::Closed) => {
-                        self.books.sealed_at().is_some() || is_closed_at_the_door
-                    }
-                    // It does not know the round yet, which the product answers with 503.
-                    NotAccepted::Refused(BallotRefusal::NotYetOpen) => is_unknown,
-                    NotAccepted::LogAway => {
-                        waited > micros(vote::ballot_box::ANSWER_WITHIN)
-                            || trouble_at.is_some_and(|at| at >= arrived_at)
-                    }
-                    NotAccepted::Full => is_full,
-                    _ => false,
-                };
-                if is_true { Ok(()) } else { Err(format!("it is not true that {not_accepted}")) }
-            }
-        }
     }
 }
 

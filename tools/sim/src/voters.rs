@@ -1,7 +1,5 @@
 //! Voters: they retry, change, double-click, give up, and come back with the same ballot id.
 
-use std::collections::BTreeSet;
-
 use subjects::{BallotId, Choice, OptionId, Voter};
 use vote::rules::Ballot;
 use vote::{Accepted, NotAccepted};
@@ -9,6 +7,7 @@ use vote::{Accepted, NotAccepted};
 use crate::agenda::{MILLI, Moment, SECOND};
 use crate::election::{Election, Happening};
 use crate::plan::Plan;
+use crate::random::Random;
 
 /// The options of the round.
 pub(crate) const OPTIONS: [&str; 3] = ["cats", "dogs", "birds"];
@@ -160,8 +159,12 @@ impl Election {
     }
 
     fn some_choice(&mut self) -> Choice {
-        let option = OPTIONS[self.random.index(OPTIONS.len())];
-        Choice([OptionId::parse(option).expect("a slug")].into())
+        let first = self.random.index(OPTIONS.len());
+        // In the order of the round.
+        let last = if self.plan.is_approval { OPTIONS.len() } else { first + 1 };
+        let more = |random: &mut Random, place: usize| place == first || random.chance(500);
+        let chosen = (first..last).filter(|place| more(&mut self.random, *place));
+        Choice(chosen.map(|place| OptionId::parse(OPTIONS[place]).expect("a slug")).collect())
     }
 
     fn send(&mut self, voter: usize, ballot: Ballot) {
@@ -226,10 +229,5 @@ impl Election {
         if let Some(late) = late {
             self.violate(format_args!("request {late} waits for ever at process {process}"));
         }
-    }
-
-    /// The ids of all ballots that were ever sent.
-    pub fn sent(&self) -> BTreeSet<BallotId> {
-        self.voters.requests.iter().map(|request| request.ballot.id).collect()
     }
 }

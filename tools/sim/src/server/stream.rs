@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use subjects::{BallotsCast, RoundChanged, RoundSealed, TallyCounted, Timestamp, VoterKeyMade};
+use subjects::{BallotsCast, RoundChanged, RoundSealed, TallyCounted, Timestamp};
 
 /// The streams of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ pub enum Content {
     /// A version of the round.
     Round(Arc<RoundChanged>),
     /// The voter key.
-    Key(Arc<VoterKeyMade>),
+    Key,
     /// Announced counts.
     Counts(Arc<TallyCounted>),
     /// Something that cannot be decoded.
