@@ -93,7 +93,8 @@ impl<E: 'static> Carrier<E> {
             }
             Some(ended) = self.tasks.next() => self.ended(ended),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {
-                self.wake_at = None;
+                // A timer that is early has to be waited for again.
+                self.wake_at = self.wake_at.filter(|moment| self.source.clock.monotonic() < *moment);
                 Happened::Wake
             }
             read = read(&mut self.puller), if self.is_reading => {
