@@ -54,6 +54,8 @@ mutations! {
     TrustOwnFold,
     /// A late retry of a ballot that was replaced counts as a new one.
     ForgetReplacedIds,
+    /// A form that is judged again is not known by the id that it was given.
+    ForgetIdsOfForms,
     /// A changed ballot does not say what it replaces.
     ForgetWhatIsReplaced,
     /// A changed ballot replaces what was there before the block.
@@ -70,6 +72,8 @@ mutations! {
     ReadOverGaps,
     /// A reader trusts a log that is shorter than what it has read.
     ReadShorterLog,
+    /// Whoever reads a log is calmed by an empty place.
+    TrustEmptyPlaces,
     /// The intake does not notice that messages are missing or come again.
     FeedOverGaps,
     /// The intake hands a batch over before its undecodable messages are dead-lettered.

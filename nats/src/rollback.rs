@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use subjects::Timestamp;
+use urna_mutation::{Mutation, is_on};
 
 /// How long a stream must look rolled back before that is believed: in a cluster, a leader that was cut off may answer
 /// from the past until it steps down.
@@ -95,6 +96,7 @@ impl LastRead {
     /// though another one has said that the stream does not end before it.
     pub(crate) fn compare_kept_place(self, there: AtPlace) -> Option<RolledBack> {
         match there {
+            AtPlace::Nothing if is_on(Mutation::TrustEmptyPlaces) => None,
             AtPlace::Nothing => Some(RolledBack::Gone { read: self.sequence }),
             AtPlace::Message { .. } => self.compare_place(there),
         }

@@ -142,6 +142,9 @@ impl Fold {
     }
 
     fn same_id_again(&self, builder: &BlockBuilder, ballot: &Ballot) -> Option<Verdict> {
+        if !ballot.has_given_id && is_on(Mutation::ForgetIdsOfForms) {
+            return None;
+        }
         let (id, voter) = (ballot.id, ballot.voter);
         if let Some((index, before)) = builder.of_id(voter, id) {
             let same = before.choice == ballot.choice;
