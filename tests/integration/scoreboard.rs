@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use subjects::{Ledger, OptionId, RoundId, Timestamp};
 use tally::rules::Scoreboard;
 use tally::store::{Store, StoreError};
-use urna_world::World;
+use urna_world::{Own, World};
 
 fn counts(sequence: u64, cats: u64) -> Scoreboard {
     let votes = [(OptionId::parse("cats").expect("a slug"), i64::try_from(cats).expect("few"))].into();
@@ -53,7 +53,8 @@ async fn counts_that_were_put_in_place_are_read_again_before_anything_is_added()
 
 #[tokio::test]
 async fn a_migration_that_is_given_up_leaves_no_lock_behind() {
-    let world = World::new().await;
+    // Shared databases are migrated already.
+    let world = World::owning(&[Own::Postgres]).await;
     let mut other = PgConnection::connect(&world.database_url()).await.unwrap();
     let mut holds_up = other.begin().await.unwrap();
     sqlx::query("create schema tally").execute(&mut *holds_up).await.unwrap();
