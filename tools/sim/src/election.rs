@@ -43,6 +43,8 @@ pub(crate) enum Happening {
     Deliver(Owner, u64, Vec<(Stored, u64, u64)>),
     /// A process learns that a consumer is gone.
     ConsumerGone(Owner, u64),
+    /// A box is called: ballots wait in its queue.
+    Look(usize, u32),
     /// A moment that a part of a process asked for.
     Wake(Owner),
     /// The regular wake of a box.
@@ -229,6 +231,7 @@ impl Election {
             Happening::Timeout(call) => self.call_times_out(call),
             Happening::Deliver(owner, number, messages) => self.delivery_arrives(owner, number, messages),
             Happening::ConsumerGone(owner, number) => self.consumer_is_gone(owner, number),
+            Happening::Look(process, life) => self.look(process, life),
             Happening::Wake(owner) => self.wake(owner),
             Happening::Interval(process, life) => self.interval(process, life),
             Happening::Statement(number) => self.statement_arrives(number),

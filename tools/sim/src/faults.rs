@@ -25,6 +25,8 @@ impl Election {
                 if self.plan.is_cluster {
                     let end = self.server.stream(StreamName::Votes).end();
                     self.server.stale_end = Some(end.saturating_sub(lacks));
+                    let end = self.server.stream(StreamName::Rounds).end();
+                    self.server.stale_rounds_end = Some(end.saturating_sub(lacks).max(1));
                     self.after(for_, Happening::Mend(fault));
                 }
             }
@@ -59,7 +61,10 @@ impl Election {
         self.say(format_args!("mended: {fault:?}"));
         match fault {
             Fault::ServerDown(_) => self.server.is_down = false,
-            Fault::StaleLeader(..) => self.server.stale_end = None,
+            Fault::StaleLeader(..) => {
+                self.server.stale_end = None;
+                self.server.stale_rounds_end = None;
+            }
             Fault::Full(_) => self.server.is_full = false,
             Fault::ScoreboardDown(_) => self.scores.is_down = false,
             _ => {}
@@ -136,6 +141,7 @@ impl Election {
         self.server.is_down = false;
         self.server.is_full = false;
         self.server.stale_end = None;
+        self.server.stale_rounds_end = None;
         self.scores.is_down = false;
         if self.is_log_rolled_back {
             self.repair();

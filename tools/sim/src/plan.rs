@@ -76,6 +76,8 @@ pub struct Plan {
     pub is_approval: bool,
     /// Whether the round closes at its time, or by hand.
     pub closes_by_clock: bool,
+    /// By how much the clocks of processes differ at first, in milliseconds.
+    pub clocks_differ_by: u64,
     /// How many ballots may wait in a box.
     pub waiting_max: usize,
     /// How long a message is on its way, from and to, in microseconds.
@@ -114,6 +116,7 @@ impl Plan {
             changeable: random.chance(700),
             closes_by_clock: random.chance(500),
             is_approval: random.chance(300),
+            clocks_differ_by: if random.chance(500) { 0 } else { random.between(1, 3_000) },
             waiting_max: if random.chance(200) { 4 } else { 50_000 },
             latency: if slow { [MILLI, 40 * MILLI] } else { [100, 2 * MILLI] },
             pauses: if random.chance(300) { [MILLI, 100 * MILLI] } else { [10 * MILLI, 250 * MILLI] },

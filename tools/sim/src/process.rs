@@ -3,6 +3,7 @@
 use crate::agenda::{MILLI, Moment, SECOND};
 use crate::election::{Election, Happening};
 use crate::plan::Plan;
+use crate::random::Random;
 use crate::result::ResultProcess;
 use crate::round::RoundProcess;
 use crate::server::{Answer, Call, Owner, Part};
@@ -49,6 +50,11 @@ impl Process {
             .chain(std::iter::repeat_n(Role::Tally, plan.tallies))
             .chain(std::iter::repeat_n(Role::Round, plan.rounds))
             .chain(std::iter::repeat_n(Role::Result, plan.results));
+        let mut random = Random::new(plan.seed).fork(2);
+        let mut offset = || {
+            let offset = random.below(2 * plan.clocks_differ_by + 1);
+            i64::try_from(offset).unwrap_or(0) - i64::try_from(plan.clocks_differ_by).unwrap_or(0)
+        };
         let process = |role| Self {
             role,
             kind: Kind::Down,
@@ -56,7 +62,7 @@ impl Process {
             started_at: 0,
             resumes_at: None,
             is_connected: true,
-            wall_offset: 0,
+            wall_offset: offset(),
         };
         roles.map(process).collect()
     }

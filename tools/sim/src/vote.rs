@@ -115,6 +115,17 @@ impl Election {
         }
     }
 
+    pub fn look(&mut self, number: usize, life: u32) {
+        let process = &self.processes[number];
+        if process.life != life || matches!(process.kind, Kind::Down) {
+            return;
+        }
+        if let Some(resumes_at) = self.paused_until(number) {
+            return self.agenda.plan(resumes_at, Happening::Look(number, life));
+        }
+        self.box_happens(number, Event::BallotsWait);
+    }
+
     /// A ballot reaches a vote process.
     pub fn cast(&mut self, number: usize, request: usize) {
         let since = self.clocks(number).monotonic;
@@ -136,7 +147,11 @@ impl Election {
             return self.answer(number, request, Err(NotAccepted::LogAway));
         }
         match vote.queue.push(Waiting::new(ballot, since, request)) {
-            Ok(true) => self.box_happens(number, Event::BallotsWait),
+            Ok(true) => {
+                // The call goes through the box's mailbox.
+                let on_its_way = self.random.between(1, 100);
+                self.after(on_its_way, Happening::Look(number, life));
+            }
             Ok(false) => {}
             Err(TurnedAway { reply, why, .. }) => self.answer(number, reply, Err(why)),
         }

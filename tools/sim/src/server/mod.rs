@@ -150,8 +150,10 @@ pub struct Server {
     pub is_full: bool,
     /// In a cluster: a message that the others do not hold yet.
     pub proposed: Option<Proposed>,
-    /// A leader that was cut off answers questions from a log that ends here.
+    /// A leader that was cut off answers questions from a log that ends here,
     pub stale_end: Option<u64>,
+    /// and from ROUNDS as it was when it ended here.
+    pub stale_rounds_end: Option<u64>,
 }
 
 impl Server {
@@ -197,6 +199,10 @@ impl Server {
             Call::MessageAt(stream, sequence) => {
                 let is_known = *stream != StreamName::Votes || past.is_none_or(|end| *sequence <= end);
                 Answer::Message(self.stream(*stream).at(*sequence).filter(|_| is_known).cloned())
+            }
+            Call::NewestOf(StreamName::Rounds, subject) => {
+                let end = self.stale_rounds_end.filter(|_| from_the_past).unwrap_or(u64::MAX);
+                Answer::Message(self.stream(StreamName::Rounds).newest_until(*subject, end).cloned())
             }
             Call::NewestOf(stream, subject) => {
                 Answer::Message(self.stream(*stream).newest_of(*subject).cloned())

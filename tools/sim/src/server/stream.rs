@@ -119,6 +119,11 @@ impl Stream {
         self.messages.iter().skip(index).flatten()
     }
 
+    /// The newest message of a subject up to a sequence.
+    pub fn newest_until(&self, subject: Subject, end: u64) -> Option<&Stored> {
+        self.from(1).rfind(|stored| stored.subject == subject && stored.sequence <= end)
+    }
+
     /// Where a message with this id was stored.
     pub fn of_id(&self, id: &str) -> Option<u64> {
         self.ids.get(id).copied()
