@@ -19,15 +19,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nats::{Monotonic, Now};
-use subjects::{BallotsCast, MessageId, Place, RoundId, Voter};
+use subjects::{BallotsCast, MessageId, RoundId, Voter};
 use urna_mutation::{Mutation, is_on};
 
-use crate::event::{Action, Appended, Event, Logged, PlaceRead, Read, Report};
-use crate::in_flight::{InFlightBlock, Whose, id_of, is_own, turn_away};
+use crate::event::{Action, Appended, Event, PlaceRead, Read, Report};
+use crate::in_flight::{InFlightBlock, Whose, id_of};
+use crate::judge::Judge;
 use crate::pace::Pace;
-use crate::rules::{BlockBuilder, Fold, Standing, Verdict};
+use crate::rules::{BlockBuilder, Standing, Verdict};
 use crate::search::{Conclusion, Question, Search};
-use crate::waiting::{Accepted, Outcome, Waiting};
+use crate::waiting::Waiting;
 
 /// A voter is answered within this time.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -40,12 +41,9 @@ const READ_PLACE_AFTER: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct BallotBox<R> {
     round: RoundId,
-    changeable: bool,
     /// The ids of its blocks begin with this.
     name: MessageId,
-    fold: Fold,
-    /// Handed in and not judged yet, oldest first.
-    waiting: VecDeque<Waiting<R>>,
+    judge: Judge<R>,
     /// How many blocks it has appended.
     blocks: u64,
     pace: Pace,
@@ -77,10 +75,8 @@ impl<R> BallotBox<R> {
     pub fn new(round: RoundId, changeable: bool, name: MessageId) -> Self {
         Self {
             round,
-            changeable,
+            judge: Judge::new(changeable, name.clone()),
             name,
-            fold: Fold::default(),
-            waiting: VecDeque::new(),
             blocks: 0,
             pace: Pace::default(),
             is_current: false,
@@ -89,12 +85,8 @@ impl<R> BallotBox<R> {
     }
 
     /// Hands in ballots, oldest first. They are judged with the next event, if the box is free.
-    pub fn hand_in(&mut self, mut ballots: VecDeque<Waiting<R>>) {
-        if self.waiting.is_empty() {
-            self.waiting = ballots;
-        } else {
-            self.waiting.append(&mut ballots);
-        }
+    pub fn hand_in(&mut self, ballots: VecDeque<Waiting<R>>) {
+        self.judge.hand_in(ballots);
     }
 
     /// Takes note of an event; pushes what is to be done about it, in order.
@@ -109,7 +101,7 @@ impl<R> BallotBox<R> {
             State::CatchingUp | State::Idle if !self.is_current => self.state = State::CatchingUp,
             State::CatchingUp | State::Idle => self.state = self.begin_block(&mut step),
             State::Sealed => {
-                self.judge(&mut step);
+                self.judge.judge(step.actions);
             }
             _ => {}
         }
@@ -132,17 +124,17 @@ impl<R> BallotBox<R> {
 
     /// The last sequence that was folded.
     pub fn sequence(&self) -> u64 {
-        self.fold.sequence()
+        self.judge.fold.sequence()
     }
 
     /// How many voters have a ballot in it.
     pub fn voters(&self) -> usize {
-        self.fold.voters()
+        self.judge.fold.voters()
     }
 
     /// How many ballots were handed in and not judged yet.
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.judge.waiting()
     }
 
     /// How many ballots wait for the block in flight.
@@ -157,7 +149,7 @@ impl<R> BallotBox<R> {
 
     /// The ballot that counts for a voter.
     pub fn standing(&self, voter: Voter) -> Option<Standing> {
-        self.fold.standing(voter)
+        self.judge.fold.standing(voter)
     }
 
     /// The transitions. When it is idle, or has caught up, the next block begins.
@@ -172,19 +164,19 @@ impl<R> BallotBox<R> {
                 }
             }
             (State::InFlight(mut block), Event::LogRead(read)) => {
-                self.fold(read, Some(&mut block), step);
+                self.read(read, Some(&mut block), step);
                 State::InFlight(block)
             }
             (State::Conflicted(mut block, read_at), Event::LogRead(read)) => {
-                self.fold(read, Some(&mut block), step);
+                self.read(read, Some(&mut block), step);
                 self.settle(block, step).unwrap_or_else(|block| State::Conflicted(block, read_at))
             }
             (State::InDoubt(mut block, search), Event::LogRead(read)) => {
-                self.fold(read, Some(&mut block), step);
+                self.read(read, Some(&mut block), step);
                 self.settle(block, step).unwrap_or_else(|block| State::InDoubt(block, search))
             }
             (state, Event::LogRead(read)) => {
-                self.fold(read, None, step);
+                self.read(read, None, step);
                 state
             }
             (State::InFlight(block), Event::Appended { block: number, outcome })
@@ -213,34 +205,9 @@ impl<R> BallotBox<R> {
         }
     }
 
-    /// Folds what was read, and notes what is stored at the place of the block in flight.
-    fn fold(&mut self, read: Read, mut block: Option<&mut InFlightBlock<R>>, step: &mut Step<R>) {
+    fn read(&mut self, read: Read, block: Option<&mut InFlightBlock<R>>, step: &mut Step<R>) {
         self.is_current |= read.at_end;
-        let passed_over = usize::from(is_on(Mutation::PassOverBlock) && read.messages.len() > 1);
-        for logged in read.messages.into_iter().skip(passed_over) {
-            self.check_folded(&logged, step);
-            if let Some(block) = &mut block {
-                block.note(&logged);
-            }
-            let Logged { sequence, message, .. } = logged;
-            match message {
-                Ok(message) => self.fold.take(sequence, &message),
-                Err(why) => {
-                    step.actions.push(Action::Report(Report::PassedOver { sequence, why }));
-                    self.fold.pass_over(sequence);
-                }
-            }
-        }
-    }
-
-    /// Every message is read once, so one that is folded already is an own block that was acknowledged. When it is not, the
-    /// log was restored to an older state.
-    fn check_folded(&self, logged: &Logged, step: &mut Step<R>) {
-        let is_trusted = is_on(Mutation::TrustOwnFold);
-        if logged.sequence <= self.fold.sequence() && !is_trusted && !is_own(&self.name, logged.id.as_deref())
-        {
-            step.actions.push(Action::Fail);
-        }
+        self.judge.take_in(read.messages, block, step.actions);
     }
 
     /// What the log answered to the block in flight.
@@ -325,7 +292,7 @@ impl<R> BallotBox<R> {
     fn stored(&mut self, mut block: InFlightBlock<R>, step: &mut Step<R>) -> State<R> {
         block.answer_stored(step.actions);
         // The acknowledgement and the same block read along come in either order.
-        self.fold.take_block(block.sequence(), &block.block);
+        self.judge.fold.take_block(block.sequence(), &block.block);
         State::Idle
     }
 
@@ -334,13 +301,9 @@ impl<R> BallotBox<R> {
         State::Idle
     }
 
-    /// Puts the ballots of a block that was not stored back in front, in their order: those that a voter still waits
-    /// for.
+    /// Those of its ballots that a voter still waits for come first in the next block.
     fn judge_again(&mut self, block: InFlightBlock<R>) -> State<R> {
-        let forgotten = usize::from(is_on(Mutation::ForgetOneWaiting));
-        for (waiting, _) in block.waiting.into_iter().skip(forgotten).rev() {
-            self.waiting.push_front(waiting);
-        }
+        self.judge.put_back(block);
         State::Idle
     }
 
@@ -348,9 +311,7 @@ impl<R> BallotBox<R> {
     fn dismiss_late(&mut self, step: &mut Step<R>) {
         let now = step.now.monotonic;
         let is_late = |since: Monotonic| now.since(since) > ANSWER_WITHIN;
-        while let Some(late) = self.waiting.pop_front_if(|waiting| is_late(waiting.since)) {
-            turn_away(late, step.actions);
-        }
+        self.judge.turn_away_while(is_late, step.actions);
         if let State::InFlight(block) | State::Conflicted(block, _) | State::InDoubt(block, _) =
             &mut self.state
             && is_late(block.oldest)
@@ -370,8 +331,8 @@ impl<R> BallotBox<R> {
             step.actions.push(Action::WakeAt(until));
             return State::Waiting(until);
         }
-        let (builder, waiting) = self.judge(step);
-        if self.fold.is_sealed() {
+        let (builder, waiting) = self.judge.judge(step.actions);
+        if self.judge.fold.is_sealed() {
             step.actions.push(Action::Stop);
             return State::Sealed;
         }
@@ -390,7 +351,7 @@ impl<R> BallotBox<R> {
         let ballots = builder.into_ballots();
         self.pace.note(ballots.len(), step.now.monotonic);
         self.blocks += 1;
-        let (number, expected) = (self.blocks, self.fold.sequence());
+        let (number, expected) = (self.blocks, self.judge.fold.sequence());
         let id = id_of(&self.name, number);
         let block = Arc::new(BallotsCast { at: step.now.wall, round: self.round.clone(), ballots });
         let oldest = waiting.iter().map(|(waiting, _)| waiting.since).min().unwrap_or_default();
@@ -405,31 +366,6 @@ impl<R> BallotBox<R> {
             block.answer_stored(step.actions);
         }
         State::InFlight(block)
-    }
-
-    /// Judges waiting ballots in order, until the block is full. What needs no block is answered at once.
-    fn judge(&mut self, step: &mut Step<R>) -> (BlockBuilder, Vec<(Waiting<R>, Verdict)>) {
-        let mut builder = BlockBuilder::default();
-        let mut with_block = Vec::new();
-        while let Some(waiting) = self.waiting.pop_front() {
-            let (answer, outcome) = match self.fold.judge(&mut builder, &waiting.ballot, self.changeable) {
-                Verdict::NoRoom => {
-                    self.waiting.push_front(waiting);
-                    break;
-                }
-                Verdict::InLog(ballot, place) if is_on(Mutation::ForgetPlaceOfRetry) => {
-                    (Ok(Accepted { ballot, place: Place { index: 0, ..place } }), Outcome::Repeated)
-                }
-                Verdict::InLog(ballot, place) => (Ok(Accepted { ballot, place }), Outcome::Repeated),
-                Verdict::Refused(refusal) => (Err(refusal.into()), Outcome::Refused),
-                verdict @ (Verdict::InBlock(..) | Verdict::RefusedByBlock(_)) => {
-                    with_block.push((waiting, verdict));
-                    continue;
-                }
-            };
-            step.actions.push(Action::Answer { reply: waiting.reply, answer, outcome });
-        }
-        (builder, with_block)
     }
 }
 

@@ -14,6 +14,7 @@ mod actor;
 pub mod ballot_box;
 pub mod event;
 mod in_flight;
+mod judge;
 mod open_box;
 mod outcomes;
 mod pace;

@@ -154,7 +154,7 @@ impl Plan {
     fn some_faults(&self, random: &mut Random) -> Vec<(Moment, Fault)> {
         let mut faults = Vec::new();
         for kind in 0..KINDS {
-            if !random.chance(if kind == ROLL_BACK { 80 } else { 300 }) {
+            if !random.chance(if kind == ROLL_BACK { 150 } else { 300 }) {
                 continue;
             }
             let times = if kind == ROLL_BACK { 1 } else { random.between(1, 4) };
