@@ -110,6 +110,8 @@ pub(crate) struct Election {
     pub is_log_rolled_back: bool,
     /// Whether final counts were announced.
     pub was_final: bool,
+    /// Whether an operator is about to.
+    pub rolls_back_next: bool,
     /// Up to where an operator has counted the log.
     pub repaired_to: u64,
     /// Whether the scoreboard came back from an older copy.
@@ -164,6 +166,7 @@ impl Election {
             is_calm: false,
             is_log_rolled_back: false,
             was_final: false,
+            rolls_back_next: false,
             repaired_to: 0,
             are_scores_rolled_back: false,
             voter_key: None,

@@ -35,6 +35,7 @@ impl Election {
                 self.after(for_, Happening::Mend(fault));
             }
             Fault::RollBack(lacks) => self.roll_back(lacks),
+            Fault::RollBackAcknowledged => self.rolls_back_next = true,
             Fault::Garbage => self.store_garbage(),
             Fault::DeleteConsumer => self.delete_durable(),
             Fault::Redeliver(again) => {
@@ -91,6 +92,13 @@ impl Election {
         for process in 0..self.processes.len() {
             let back_after = self.random.between(10 * MILLI, SECOND);
             self.cut(process, back_after);
+        }
+    }
+
+    /// A block was acknowledged to a box.
+    pub fn acknowledged(&mut self) {
+        if std::mem::take(&mut self.rolls_back_next) && !self.is_calm {
+            self.roll_back(1);
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Fault {
     Full(Moment),
     /// An operator restores a copy of the log that lacks this many messages.
     RollBack(u64),
+    /// The same, as soon as a block was acknowledged: the copy lacks this block.
+    RollBackAcknowledged,
     /// An operator, or a bug, deletes the tally's consumer.
     DeleteConsumer,
     /// The server delivers messages of the tally's consumer again, or forgets some.
@@ -159,7 +161,13 @@ impl Plan {
             }
             let times = if kind == ROLL_BACK { 1 } else { random.between(1, 4) };
             for _ in 0..times {
-                faults.push((random.below(self.calm_at), self.fault(kind, random)));
+                let moment = random.below(self.calm_at);
+                faults.push((moment, self.fault(kind, random)));
+                if kind == ROLL_BACK && random.chance(300) {
+                    // One of the servers does not know of it yet.
+                    let stale = Fault::StaleLeader(random.between(SECOND, 10 * SECOND), random.between(1, 4));
+                    faults.push((moment + random.below(3 * SECOND), stale));
+                }
             }
         }
         faults.sort_by_key(|(moment, _)| *moment);
@@ -170,6 +178,7 @@ impl Plan {
         let mut of = random.fork(kind);
         let process = random.index(self.processes());
         let vote = random.index(self.votes);
+        let is_acknowledged = of.chance(400);
         let mut span = |most: u64| of.between(10 * MILLI, most);
         match kind {
             0 => Fault::Kill(process, span(4 * SECOND)),
@@ -181,6 +190,7 @@ impl Plan {
             6 => Fault::ServerDown(span(3 * SECOND)),
             7 => Fault::StaleLeader(span(10 * SECOND), of.between(1, 4)),
             8 => Fault::Full(span(3 * SECOND)),
+            ROLL_BACK if is_acknowledged => Fault::RollBackAcknowledged,
             ROLL_BACK => Fault::RollBack(of.between(1, 6)),
             10 => Fault::DeleteConsumer,
             11 => Fault::Redeliver(of.between(1, 8)),

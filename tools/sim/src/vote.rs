@@ -241,6 +241,7 @@ impl Election {
 
     /// The answer to a call of a box.
     pub fn box_is_answered(&mut self, number: usize, block: u64, call: &Call, answer: Answer) {
+        let is_stored = matches!(answer, Answer::Published(_));
         let is_cluster = self.plan.is_cluster;
         let event = match (call, answer) {
             (Call::Publish(_), answer) => {
@@ -272,6 +273,9 @@ impl Election {
             _ => Event::PlaceRead { block, found: PlaceRead::Unavailable },
         };
         self.box_happens(number, event);
+        if is_stored {
+            self.acknowledged();
+        }
     }
 
     /// Messages of the log that were read along reach the box.

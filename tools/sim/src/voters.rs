@@ -115,6 +115,13 @@ impl Election {
                 self.send(voter, ballot);
                 self.send(voter, again);
             }
+            (47..57, _) => {
+                // In two windows at once.
+                let ballot = self.new_ballot(voter, false);
+                self.send(voter, ballot);
+                let ballot = self.new_ballot(voter, true);
+                self.send(voter, ballot);
+            }
             _ => {
                 let ballot = self.new_ballot(voter, true);
                 self.send(voter, ballot);
