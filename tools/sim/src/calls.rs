@@ -131,8 +131,11 @@ impl Election {
             }
             Ok(()) if self.plan.is_cluster && self.server.proposed.is_none() => {
                 self.server.proposed = Some(Proposed { publish, call: number });
-                let on_its_way = self.latency();
-                self.after(on_its_way, Happening::Commit(number));
+                let delays_request = self.plan.noise.delays_request;
+                let is_slow = self.noise(delays_request);
+                let takes =
+                    if is_slow { self.random.between(100 * MILLI, 6 * SECOND) } else { self.latency() };
+                self.after(takes, Happening::Commit(number));
             }
             Ok(()) => {
                 let sequence = self.store(publish);

@@ -51,6 +51,8 @@ pub struct Noise {
     pub doubles_request: u64,
     /// A delivery never arrives.
     pub loses_delivery: u64,
+    /// A delivery takes long.
+    pub slows_delivery: u64,
     /// The scoreboard does what it is asked and does not answer.
     pub loses_commit: u64,
 }
@@ -148,6 +150,7 @@ impl Plan {
             delays_request: some(60),
             doubles_request: some(40),
             loses_delivery: some(60),
+            slows_delivery: some(200),
             loses_commit: some(100),
         }
     }

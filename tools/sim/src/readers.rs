@@ -3,7 +3,7 @@
 use nats::ordered_reader::{Action, Event, OpenAt, OrderedReader, Request, StartAt};
 use nats::{AtPlace, Delivered};
 
-use crate::agenda::SECOND;
+use crate::agenda::{MILLI, SECOND};
 use crate::election::{Election, Happening};
 use crate::process::Kind;
 use crate::server::{Answer, Call, Owner, Part, Stored, StreamName};
@@ -139,7 +139,9 @@ impl Election {
                 let lost = self.random.index(messages.len() - 1);
                 messages.remove(lost);
             }
-            let on_its_way = self.latency();
+            let slows_delivery = self.plan.noise.slows_delivery;
+            let is_slow = self.noise(slows_delivery);
+            let on_its_way = if is_slow { self.random.between(MILLI, 500 * MILLI) } else { self.latency() };
             self.after(on_its_way, Happening::Deliver(owner, number, messages));
         }
     }

@@ -79,12 +79,13 @@ fn shorten(mut plan: Plan, mut steps: usize) -> Plan {
             None => place += 1,
         }
     }
-    let without: [fn(&mut Noise); 6] = [
+    let without: [fn(&mut Noise); 7] = [
         |noise| noise.loses_request = 0,
         |noise| noise.loses_answer = 0,
         |noise| noise.delays_request = 0,
         |noise| noise.doubles_request = 0,
         |noise| noise.loses_delivery = 0,
+        |noise| noise.slows_delivery = 0,
         |noise| noise.loses_commit = 0,
     ];
     for quieten in without {
