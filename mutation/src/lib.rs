@@ -72,7 +72,7 @@ mutations! {
     ReadOverGaps,
     /// A reader trusts a log that is shorter than what it has read.
     ReadShorterLog,
-    /// Whoever reads a log is calmed by an empty place.
+    /// A reader of a log is calmed by an empty place.
     TrustEmptyPlaces,
     /// The intake does not notice that messages are missing or come again.
     FeedOverGaps,

@@ -4,7 +4,7 @@
 //! its consumer dies with the connection, and the next one is opened behind the last message that was delivered.
 //!
 //! Contract: it begins with the first [`Event::Wake`]. From then on one [`Request`] is open at any time, and the next
-//! event answers it; an event that answers no open request changes nothing. Whoever carries the requests out drops the
+//! event answers it; an event that answers no open request changes nothing. The follower drops its
 //! consumer as soon as anything but [`Request::Read`] is requested.
 //!
 //! Promise: messages are delivered in the order of the stream, each once.

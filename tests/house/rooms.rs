@@ -75,6 +75,17 @@ fn no_actor_may_use_another() {
 }
 
 #[test]
+fn only_the_simulator_turns_mutations_on() {
+    for package in metadata().workspace_packages() {
+        let uses = package.dependencies.iter().filter(|used| used.name == "urna-mutation");
+        let turns_on = uses.clone().any(|used| !used.features.is_empty());
+        assert_eq!(turns_on, folder_of(package) == "tools/sim", "{}", package.name);
+    }
+    let default = metadata().packages.into_iter().find(|package| package.name == "urna-mutation");
+    assert!(!default.expect("it is in the workspace").features.contains_key("default"));
+}
+
+#[test]
 fn every_promise_has_a_test_whose_name_is_the_same_sentence() {
     let mut promises = Vec::new();
     let mut tests = BTreeSet::new();

@@ -115,7 +115,7 @@ impl Shared {
         Ok(Database { role: ROLE.to_owned(), name: name.to_owned() })
     }
 
-    /// Removes a scenario's database, whoever is connected to it.
+    /// Removes a scenario's database, and ends connections to it.
     pub async fn drop_database(&self, database: &Database) -> anyhow::Result<()> {
         self.run(format!("drop database {} with (force)", database.name)).await
     }
