@@ -52,6 +52,8 @@ mutations! {
     AppendWhileInterrupted,
     /// A box does not notice another message where it has folded its own.
     TrustOwnFold,
+    /// A box whose log lacks a block that was acknowledged to it goes on.
+    TrustAcknowledgedBlock,
     /// A late retry of a ballot that was replaced counts as a new one.
     ForgetReplacedIds,
     /// A form that is judged again is not known by the id that it was given.

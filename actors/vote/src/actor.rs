@@ -1,7 +1,7 @@
 //! The actor of a box: a thin shell that carries out what the state machine decides.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::dev::Request;
 use actix::{
@@ -64,14 +64,25 @@ pub(crate) struct Look;
 #[rtype(result = "()")]
 struct TakeIn(Option<Read>);
 
-/// The box's own blocks that it has folded: what reads the log along need not decode them. Cheap to clone.
+/// What whoever reads the log along knows of the box: its own blocks that it has folded need not be decoded. Cheap to
+/// clone.
 #[derive(Clone)]
 struct OwnBlocks {
     name: MessageId,
     folded: Arc<AtomicU64>,
+    is_caught_up: Arc<AtomicBool>,
 }
 
 impl OwnBlocks {
+    fn note<R>(&self, ballot_box: &BallotBox<R>) {
+        self.folded.store(ballot_box.sequence(), Ordering::Release);
+        self.is_caught_up.store(ballot_box.is_caught_up(), Ordering::Release);
+    }
+
+    fn is_caught_up(&self) -> bool {
+        self.is_caught_up.load(Ordering::Acquire)
+    }
+
     fn is_folded(&self, stored: &StoredMessage) -> bool {
         stored.sequence <= self.folded.load(Ordering::Acquire) && is_own(&self.name, stored.id.as_deref())
     }
@@ -105,7 +116,8 @@ impl BoxActor {
             true => gauge!("urna_vote_waiting", "round" => round.id.to_string()),
             false => Gauge::noop(),
         };
-        let own = OwnBlocks { name: MessageId::random(), folded: Arc::default() };
+        let own =
+            OwnBlocks { name: MessageId::random(), folded: Arc::default(), is_caught_up: Arc::default() };
         let actor = Self {
             ballot_box: BallotBox::new(round.id.clone(), round.changeable, own.name.clone()),
             queue,
@@ -134,7 +146,7 @@ impl BoxActor {
                 event = Some(Event::BallotsWait);
             }
         }
-        self.own.folded.store(self.ballot_box.sequence(), Ordering::Release);
+        self.own.note(&self.ballot_box);
         self.actions = actions;
     }
 
@@ -201,7 +213,6 @@ impl BoxActor {
     /// Reads the log along, for as long as the box is there.
     async fn read_along(log: Log, own: OwnBlocks, to: actix::WeakAddr<Self>) {
         let mut reading = log.read();
-        let mut is_told = false;
         let mut taking_in: Option<Request<Self, TakeIn>> = None;
         loop {
             // While the box takes in what was read, what is stored behind it is decoded.
@@ -214,11 +225,10 @@ impl BoxActor {
             };
             let next = reading.next(|stored| own.is_folded(stored));
             let (true, read) = tokio::join!(is_taken_in, next) else { return };
-            // The box's own blocks, which it has folded.
-            if is_told && read.as_ref().is_some_and(|read| read.messages.is_empty()) {
+            // The box's own blocks, which it has folded. One that has not caught up waits to hear of them.
+            if own.is_caught_up() && read.as_ref().is_some_and(|read| read.messages.is_empty()) {
                 continue;
             }
-            is_told = read.as_ref().is_some_and(|read| is_told || read.at_end);
             let Some(to) = to.upgrade() else { return };
             taking_in = Some(to.send(TakeIn(read)));
         }

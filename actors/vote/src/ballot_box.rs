@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nats::{Monotonic, Now};
+use nats::{BELIEVED_AFTER, Monotonic, Now};
 use subjects::{BallotsCast, MessageId, RoundId, Voter};
 use urna_mutation::{Mutation, is_on};
 
@@ -47,9 +47,20 @@ pub struct BallotBox<R> {
     /// How many blocks it has appended.
     blocks: u64,
     pace: Pace,
-    /// Whether reading was not interrupted since the end of the log was read.
-    is_current: bool,
+    reading: Reading,
     state: State<R>,
+}
+
+/// How far the log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Not to its end since the box opened, or since reading was interrupted.
+    Behind,
+    /// To its end. Nothing was interrupted since.
+    Current,
+    /// To its end, which is before the box's own block that was acknowledged last: the log may have been restored to an
+    /// older state. It has looked so since this moment.
+    Shorter(Monotonic),
 }
 
 #[derive(Debug)]
@@ -79,7 +90,7 @@ impl<R> BallotBox<R> {
             name,
             blocks: 0,
             pace: Pace::default(),
-            is_current: false,
+            reading: Reading::Behind,
             state: State::CatchingUp,
         }
     }
@@ -94,11 +105,18 @@ impl<R> BallotBox<R> {
         let mut step = Step { now, actions };
         let is_wake = matches!(event, Event::Wake);
         self.state = self.after(event, &mut step);
+        if let Reading::Shorter(since) = self.reading
+            && now.monotonic.since(since) > BELIEVED_AFTER
+        {
+            step.actions.push(Action::Fail);
+        }
         if is_wake && !is_on(Mutation::LetLateVotersWait) {
             self.dismiss_late(&mut step);
         }
         match self.state {
-            State::CatchingUp | State::Idle if !self.is_current => self.state = State::CatchingUp,
+            State::CatchingUp | State::Idle if self.reading != Reading::Current => {
+                self.state = State::CatchingUp
+            }
             State::CatchingUp | State::Idle => self.state = self.begin_block(&mut step),
             State::Sealed => {
                 self.judge.judge(step.actions);
@@ -109,7 +127,7 @@ impl<R> BallotBox<R> {
 
     /// Whether it has folded everything that was in the log when it opened, or when reading was last interrupted.
     pub fn is_caught_up(&self) -> bool {
-        self.is_current
+        self.reading == Reading::Current
     }
 
     /// Whether it has nothing to do until a ballot comes.
@@ -157,7 +175,9 @@ impl<R> BallotBox<R> {
         let now = step.now.monotonic;
         match (std::mem::replace(&mut self.state, State::Idle), event) {
             (state, Event::ReadingInterrupted) => {
-                self.is_current = is_on(Mutation::AppendWhileInterrupted) && self.is_current;
+                if !is_on(Mutation::AppendWhileInterrupted) {
+                    self.reading = Reading::Behind;
+                }
                 match state {
                     State::Waiting(_) => State::Idle,
                     state => state,
@@ -206,8 +226,14 @@ impl<R> BallotBox<R> {
     }
 
     fn read(&mut self, read: Read, block: Option<&mut InFlightBlock<R>>, step: &mut Step<R>) {
-        self.is_current |= read.at_end;
         self.judge.take_in(read.messages, block, step.actions);
+        let has_all = read.read_to >= self.judge.fold.sequence() || is_on(Mutation::TrustAcknowledgedBlock);
+        self.reading = match self.reading {
+            Reading::Current => Reading::Current,
+            Reading::Behind | Reading::Shorter(_) if has_all && read.at_end => Reading::Current,
+            Reading::Behind if read.at_end => Reading::Shorter(step.now.monotonic),
+            reading => reading,
+        };
     }
 
     /// What the log answered to the block in flight.

@@ -139,6 +139,8 @@ pub enum PlaceRead {
 pub struct Read {
     /// The messages; one that cannot be decoded is here too, so that its place is passed.
     pub messages: Vec<Logged>,
+    /// The last sequence that was read, now or before, own blocks included.
+    pub read_to: u64,
     /// Whether nothing was stored behind them.
     pub at_end: bool,
 }

@@ -89,23 +89,28 @@ impl Log {
 
     /// Reads along from the first message.
     pub fn read(&self) -> Reading {
-        Reading(Follower::new(self.bus.clone(), &self.stream, StartAt::Sequence(1)))
+        let follower = Follower::new(self.bus.clone(), &self.stream, StartAt::Sequence(1));
+        Reading { follower, read_to: 0 }
     }
 }
 
 /// Reads a log along, in order.
-pub struct Reading(Follower);
+pub struct Reading {
+    follower: Follower,
+    read_to: u64,
+}
 
 impl Reading {
     /// The next messages, as many as are ready; `None` as soon as reading is interrupted. `skips` tells which need not be
     /// decoded.
     pub async fn next(&mut self, skips: impl Fn(&StoredMessage) -> bool) -> Option<Read> {
-        let batch = self.0.next_or_interruption().await?;
+        let batch = self.follower.next_or_interruption().await?;
+        self.read_to = batch.messages.last().map_or(self.read_to, |stored| stored.sequence);
         let mut messages = Vec::with_capacity(batch.messages.len());
         for stored in batch.messages.into_iter().filter(|stored| !skips(stored)) {
             let message = VoteMessage::hear(&stored.subject, &stored.payload);
             messages.push(Logged { sequence: stored.sequence, id: stored.id, message });
         }
-        Some(Read { messages, at_end: batch.at_end })
+        Some(Read { messages, read_to: self.read_to, at_end: batch.at_end })
     }
 }

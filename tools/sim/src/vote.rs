@@ -33,8 +33,8 @@ pub(crate) struct VoteProcess {
     pub rounds: Along,
     /// The round as it knows it.
     pub round: Option<Arc<RoundChanged>>,
-    /// Whether it knows that it has read to the end of the log.
-    is_told: bool,
+    /// The last sequence that was read along.
+    read_to: u64,
     /// Whether it has opened a box.
     is_open: bool,
     /// Whether the seal is in the log and the box has nothing left to do.
@@ -65,7 +65,7 @@ impl Election {
             reader: Along::new(StreamName::Votes, StartAt::Sequence(1)),
             rounds: Along::new(StreamName::Rounds, StartAt::NewestPerSubject),
             round: None,
-            is_told: false,
+            read_to: 0,
             is_open: false,
             is_stopped: false,
             is_behind_a_rollback: false,
@@ -280,20 +280,22 @@ impl Election {
 
     /// Messages of the log that were read along reach the box.
     pub fn box_reads(&mut self, number: usize, messages: Vec<Stored>, at_end: bool) {
+        let own = format!("box-{number}-{}-", self.processes[number].life);
         let Some(vote) = self.vote(number) else { return };
-        let messages: Vec<Logged> = messages.into_iter().map(logged).collect();
-        if messages.is_empty() && vote.is_told {
+        vote.read_to = messages.last().map_or(vote.read_to, |stored| stored.sequence);
+        let (read_to, folded) = (vote.read_to, vote.ballot_box.sequence());
+        // As in the product, the box's own blocks are passed over once it has folded them.
+        let is_folded = |stored: &Stored| stored.sequence <= folded && stored.id.starts_with(&own);
+        let messages: Vec<Logged> =
+            messages.into_iter().filter(|stored| !is_folded(stored)).map(logged).collect();
+        if messages.is_empty() && vote.ballot_box.is_caught_up() {
             return;
         }
-        vote.is_told |= at_end;
-        self.box_happens(number, Event::LogRead(Read { messages, at_end }));
+        self.box_happens(number, Event::LogRead(Read { messages, read_to, at_end }));
     }
 
     /// What reads the log along for a box is interrupted.
     pub fn box_reading_is_interrupted(&mut self, number: usize) {
-        if let Some(vote) = self.vote(number) {
-            vote.is_told = false;
-        }
         self.box_happens(number, Event::ReadingInterrupted);
     }
 }

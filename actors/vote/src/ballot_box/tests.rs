@@ -10,6 +10,7 @@ use subjects::{BallotId, Choice, OptionId, Place, RoundSealed, Timestamp, Unread
 struct Bench {
     ballot_box: BallotBox<u8>,
     monotonic: Monotonic,
+    read_to: u64,
 }
 
 /// An answer: to which voter, and what.
@@ -75,6 +76,10 @@ fn wakes(actions: &[Action<u8>]) -> Vec<Monotonic> {
     wakes.collect()
 }
 
+fn has_failed(actions: &[Action<u8>]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::Fail))
+}
+
 fn reads_place(actions: &[Action<u8>]) -> bool {
     actions.iter().any(|action| matches!(action, Action::ReadPlace { sequence: 1, .. }))
 }
@@ -90,7 +95,7 @@ fn place(sequence: u64, index: u32) -> Place {
 impl Bench {
     fn catching_up() -> Self {
         let ballot_box = BallotBox::new(round(), true, MessageId::named("box".into()));
-        Self { ballot_box, monotonic: Monotonic::default() }
+        Self { ballot_box, monotonic: Monotonic::default(), read_to: 0 }
     }
 
     fn idle() -> Self {
@@ -138,7 +143,9 @@ impl Bench {
     }
 
     fn reads(&mut self, messages: Vec<Logged>) -> Vec<Action<u8>> {
-        self.on(Event::LogRead(Read { messages, at_end: true }))
+        let newest = messages.last().map_or(0, |logged| logged.sequence);
+        self.read_to = self.read_to.max(newest);
+        self.on(Event::LogRead(Read { messages, read_to: self.read_to, at_end: true }))
     }
 
     fn answered(&mut self, block: u64, outcome: Appended) -> Vec<Action<u8>> {
@@ -159,7 +166,7 @@ impl Bench {
 fn a_box_that_catches_up_judges_nothing() {
     let mut bench = Bench::catching_up();
     assert!(bench.cast(&[1]).is_empty());
-    let behind = Read { messages: vec![logged(1, "x", another(7))], at_end: false };
+    let behind = Read { messages: vec![logged(1, "x", another(7))], read_to: 1, at_end: false };
     assert!(bench.on(Event::LogRead(behind)).is_empty());
     assert!(!bench.ballot_box.is_caught_up());
     let actions = bench.reads(vec![logged(2, "y", another(8))]);
@@ -235,13 +242,33 @@ fn nothing_is_appended_while_nobody_knows_what_the_log_holds() {
     assert_eq!(answers(&actions), [(1, Ok(place(1, 0)))]);
     assert_eq!(appended(&actions), None);
     assert!(!bench.ballot_box.is_caught_up());
-    let behind = Read { messages: Vec::new(), at_end: false };
+    let behind = Read { messages: Vec::new(), read_to: 0, at_end: false };
     assert!(bench.on(Event::LogRead(behind)).is_empty());
-    assert!(appended(&bench.reads(Vec::new())).is_some());
+    bench.read_to = 1;
+    assert!(appended(&bench.reads(Vec::new())).is_some(), "its own block was read, and passed over");
 
     let mut bench = Bench::idle();
     bench.on(Event::ReadingInterrupted);
     assert!(bench.cast(&[1]).is_empty());
+}
+
+#[test]
+fn a_log_that_ends_before_an_acknowledged_block_is_not_appended_to() {
+    let mut bench = Bench::in_flight(&[1]);
+    bench.answered(1, Appended::Stored(1));
+    bench.on(Event::ReadingInterrupted);
+    bench.reads(Vec::new());
+    assert_eq!(appended(&bench.cast(&[2])), None, "block 1 was not read");
+    assert!(!has_failed(&bench.wakes_after(nats::BELIEVED_AFTER)));
+    bench.read_to = 1;
+    bench.cast(&[3]);
+    assert!(appended(&bench.reads(Vec::new())).is_some(), "it was late");
+
+    let mut bench = Bench::in_flight(&[1]);
+    bench.answered(1, Appended::Stored(1));
+    bench.on(Event::ReadingInterrupted);
+    bench.reads(Vec::new());
+    assert!(has_failed(&bench.wakes_after(nats::BELIEVED_AFTER + Duration::from_millis(1))), "it is gone");
 }
 
 #[test]
