@@ -4,6 +4,7 @@
 //! recount, which shares nothing with the tally, from the bytes that a stream would hold.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use recount::Recount;
 use subjects::{Said, VoteMessage};
 use urna_sim::{Ending, Plan, run_to_end};
@@ -21,8 +22,15 @@ fn recount(log: &[Option<VoteMessage>]) -> Recount {
     recount
 }
 
+#[test]
+fn an_announcement_on_its_way_during_a_repair_is_no_contradiction() {
+    let plan = Plan { is_approval: true, changeable: false, ..Plan::of(7_580_997_800_175_682_544) };
+    assert_eq!(run_to_end(&plan).violation, None);
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    // The same elections each time: `make sim` is what looks for new ones.
+    #![proptest_config(ProptestConfig { cases: 300, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_on_the_way_the_tally_says_what_the_recount_says(
