@@ -28,6 +28,12 @@ fn an_announcement_on_its_way_during_a_repair_is_no_contradiction() {
     assert_eq!(run_to_end(&plan).violation, None);
 }
 
+#[test]
+fn an_answer_to_a_count_that_has_ended_is_none_to_the_next() {
+    let plan = Plan { is_approval: true, changeable: false, ..Plan::of(14_596_652_963_728_025_784) };
+    assert_eq!(run_to_end(&plan).violation, None);
+}
+
 proptest! {
     // The same elections each time: `make sim` is what looks for new ones.
     #![proptest_config(ProptestConfig { cases: 300, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]

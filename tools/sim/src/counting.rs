@@ -28,22 +28,26 @@ pub(crate) struct Counting {
     pub count: Count,
     consumer: Option<u64>,
     decoding: BTreeMap<u64, Vec<Delivered<Stored>>>,
-    /// Counts up when everything that was asked for is void.
-    asks: u32,
+    /// Under which number the intake asks. It has another one when everything is void that was asked for, and no two counts
+    /// of a process have the same.
+    asks: u64,
     /// The same for the count.
-    questions: u32,
+    questions: u64,
+    /// Whether it was told to end, and finishes the batch in hand.
+    pub is_ending: bool,
 }
 
 impl Counting {
     /// The count of a round of which nothing is read yet.
-    pub fn new(round: RoundId) -> Self {
+    pub fn new(round: RoundId, asks: u64, questions: u64) -> Self {
         Self {
             intake: OrderedIntake::new(),
             count: Count::new(round),
             consumer: None,
             decoding: BTreeMap::new(),
-            asks: 0,
-            questions: 0,
+            asks,
+            questions,
+            is_ending: false,
         }
     }
 }
@@ -104,21 +108,20 @@ impl Election {
                 self.say(format_args!("process {number} counts the round no more"));
                 if let Some(tally) = self.tally(number) {
                     tally.counting = None;
-                    tally.has_ended = true;
                 }
+                self.share_goes_on(number);
             }
         }
     }
 
     /// Everything that the intake has asked for is void.
     fn pause_intake(&mut self, number: usize, until: Monotonic) {
-        let moment = self.moment_of(number, until);
+        let (moment, asks) = (self.moment_of(number, until), self.next_id());
         let Some(counting) = self.counting(number) else { return };
-        counting.asks += 1;
+        counting.asks = asks;
         counting.consumer = None;
         counting.decoding.clear();
-        let part = Part::Intake(counting.asks);
-        self.agenda.plan(moment.max(self.now + 1), Happening::Wake(self.owner(number, part)));
+        self.agenda.plan(moment.max(self.now + 1), Happening::Wake(self.owner(number, Part::Intake(asks))));
     }
 
     fn dead_letter(&mut self, owner: Owner, sequence: u64) {
@@ -133,7 +136,7 @@ impl Election {
     }
 
     /// Whether what was asked for is not void.
-    pub fn is_asked(&mut self, number: usize, asks: u32) -> bool {
+    pub fn is_asked(&mut self, number: usize, asks: u64) -> bool {
         self.counting(number).is_some_and(|counting| counting.asks == asks)
     }
 
@@ -197,9 +200,10 @@ impl Election {
     }
 
     fn ask_position(&mut self, number: usize) {
+        let questions = self.next_id();
         if let Some(counting) = self.counting(number) {
             // What was asked before is given up.
-            counting.questions += 1;
+            counting.questions = questions;
         }
         self.count_happens(number, Event::PositionAsked);
     }
@@ -240,7 +244,7 @@ impl Election {
         self.call(owner, Call::Publish(publish));
     }
 
-    pub fn count_answered(&mut self, number: usize, questions: u32, statement: &Statement, row: Row) {
+    pub fn count_answered(&mut self, number: usize, questions: u64, statement: &Statement, row: Row) {
         let event = match (statement, row) {
             (Statement::Read, Row::Counts(counts)) => Event::ScoreboardRead(*counts),
             (Statement::Read, _) => Event::ReadFailed("Postgres is away".to_owned()),
@@ -254,7 +258,7 @@ impl Election {
     pub fn count_is_answered_by_server(
         &mut self,
         number: usize,
-        questions: u32,
+        questions: u64,
         call: &Call,
         answer: Answer,
     ) {
@@ -271,7 +275,7 @@ impl Election {
         self.count_is_answered(number, questions, event);
     }
 
-    fn count_is_answered(&mut self, number: usize, questions: u32, event: Event) {
+    fn count_is_answered(&mut self, number: usize, questions: u64, event: Event) {
         if self.counting(number).is_some_and(|counting| counting.questions == questions) {
             self.count_happens(number, event);
         }

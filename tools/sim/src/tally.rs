@@ -1,5 +1,6 @@
 //! A tally process: the shipped count, share and intake, with a shell that is the simulator's.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use nats::intake::ordered::Event as Fed;
@@ -21,13 +22,13 @@ pub(crate) struct TallyProcess {
     pub rounds: Along,
     pub round: Option<Arc<RoundChanged>>,
     share: Share,
+    /// What the share has decided and is not carried out yet: it waits for a count to end.
+    to_do: VecDeque<Do>,
     /// Until when the share waits for news.
     waits_until: Option<Monotonic>,
     pub counting: Option<Counting>,
     /// What a check has read, before it asks for the announcement.
     checking: Option<Scoreboard>,
-    /// Whether the count of the round has ended by itself.
-    pub has_ended: bool,
     pub is_done: bool,
 }
 
@@ -38,10 +39,10 @@ impl Election {
             rounds: Along::new(StreamName::Rounds, StartAt::NewestPerSubject),
             round: None,
             share: Share::default(),
+            to_do: VecDeque::new(),
             waits_until: None,
             counting: None,
             checking: None,
-            has_ended: false,
             is_done: false,
         };
         self.processes[number].kind = Kind::Tally(Box::new(tally));
@@ -68,12 +69,12 @@ impl Election {
         tally.waits_until = None;
         let mut rounds = Rounds::default();
         match tally.round.as_ref().map(|changed| changed.round.state) {
-            Some(RoundState::Open) => rounds.open.push(id.clone()),
-            Some(RoundState::Closed) => rounds.closed.push(id.clone()),
+            Some(RoundState::Open) => rounds.open.push(id),
+            Some(RoundState::Closed) => rounds.closed.push(id),
             Some(RoundState::Draft) | None => {}
         }
-        let ended = if std::mem::take(&mut tally.has_ended) { vec![id] } else { Vec::new() };
-        self.share_happens(number, Seen::Seen { connected, rounds, ended });
+        // No count ends by itself here.
+        self.share_happens(number, Seen::Seen { connected, rounds, ended: Vec::new() });
     }
 
     /// There is news of the round.
@@ -85,38 +86,55 @@ impl Election {
 
     pub fn share_happens(&mut self, number: usize, event: Seen) {
         let now = self.clocks(number);
-        let owner = self.owner(number, Part::Share);
         let Some(tally) = self.tally(number) else { return };
-        for action in tally.share.on(event, now) {
-            match action {
-                Do::OpenSession => self.ask_scores(owner, Statement::OpenSession),
-                Do::LookForReplaced => self.ask_scores(owner, Statement::Replaced),
-                Do::TakeLocks(rounds) => {
-                    self.ask_scores(owner, Statement::TakeLock { is_wanted: !rounds.is_empty() });
-                }
-                Do::Check(_) => self.ask_scores(owner, Statement::Read),
-                Do::Look => self.after(1, Happening::Wake(owner)),
-                Do::Wait(until) => {
-                    let moment = self.moment_of(number, until);
-                    if let Some(tally) = self.tally(number) {
-                        tally.waits_until = Some(until);
-                    }
-                    self.agenda.plan(moment.max(self.now + 1), Happening::Wake(owner));
-                }
-                Do::BeginCount(_) => self.begin_count(number),
-                Do::EndCount(_) => self.end_count(number),
-                Do::DeleteDurable(_) => {
-                    if let Some(tally) = self.tally(number) {
-                        tally.is_done = true;
-                    }
-                    self.call(self.owner(number, Part::Nobody), Call::DeleteDurable);
-                }
-                Do::ReleaseLock(_) => self.scores.release(number),
-                Do::LetGo => {
-                    self.end_count(number);
-                    self.scores.end_session(number);
-                }
+        tally.to_do.extend(tally.share.on(event, now));
+        self.share_goes_on(number);
+    }
+
+    /// Carries out what the share has decided, up to a count that ends: it is waited for.
+    pub fn share_goes_on(&mut self, number: usize) {
+        while let Some(tally) = self.tally(number)
+            && !tally.counting.as_ref().is_some_and(|counting| counting.is_ending)
+            && let Some(action) = tally.to_do.pop_front()
+        {
+            self.carry_out(number, action);
+        }
+    }
+
+    fn carry_out(&mut self, number: usize, action: Do) {
+        let owner = self.owner(number, Part::Share);
+        match action {
+            Do::OpenSession => self.ask_scores(owner, Statement::OpenSession),
+            Do::LookForReplaced => self.ask_scores(owner, Statement::Replaced),
+            Do::TakeLocks(rounds) => {
+                self.ask_scores(owner, Statement::TakeLock { is_wanted: !rounds.is_empty() });
             }
+            Do::Check(_) => self.ask_scores(owner, Statement::Read),
+            Do::Look => self.after(1, Happening::Wake(owner)),
+            Do::Wait(until) => {
+                let moment = self.moment_of(number, until);
+                if let Some(tally) = self.tally(number) {
+                    tally.waits_until = Some(until);
+                }
+                self.agenda.plan(moment.max(self.now + 1), Happening::Wake(owner));
+            }
+            Do::BeginCount(_) => self.begin_count(number),
+            Do::EndCount(_) => self.end_count(number),
+            Do::DeleteDurable(_) => {
+                if let Some(tally) = self.tally(number) {
+                    tally.is_done = true;
+                }
+                self.call(self.owner(number, Part::Nobody), Call::DeleteDurable);
+            }
+            Do::ReleaseLock(_) => self.scores.release(number),
+            Do::LetGo => match self.tally(number) {
+                // The locks are given back once the count has ended.
+                Some(tally) if tally.counting.is_some() => {
+                    tally.to_do.push_front(Do::LetGo);
+                    self.end_count(number);
+                }
+                _ => self.scores.end_session(number),
+            },
         }
     }
 
@@ -169,14 +187,17 @@ impl Election {
 
     fn begin_count(&mut self, number: usize) {
         self.say(format_args!("process {number} counts the round"));
-        let round = self.round.clone();
+        let counting = Counting::new(self.round.clone(), self.next_id(), self.next_id());
         let Some(tally) = self.tally(number) else { return };
         tally.is_done = false;
-        tally.counting = Some(Counting::new(round));
+        tally.counting = Some(counting);
         self.intake_happens(number, Fed::Wake);
     }
 
     fn end_count(&mut self, number: usize) {
+        if let Some(counting) = self.tally(number).and_then(|tally| tally.counting.as_mut()) {
+            counting.is_ending = true;
+        }
         self.intake_happens(number, Fed::Stop);
     }
 }

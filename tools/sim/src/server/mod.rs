@@ -110,14 +110,14 @@ pub enum Part {
     RoundsReader,
     /// What follows the counts.
     TalliesReader,
-    /// What feeds the count; what was asked under an older number is void.
-    Intake(u32),
+    /// What feeds the count; what was asked under another number is void.
+    Intake(u64),
     /// What decodes this batch for the intake.
-    Decoder(u32, u64),
+    Decoder(u64, u64),
     /// What dead-letters messages of this batch.
-    DeadLetters(u32, u64),
-    /// The count; what was asked under an older number is void.
-    Count(u32),
+    DeadLetters(u64, u64),
+    /// The count; what was asked under another number is void.
+    Count(u64),
     /// What shares the rounds.
     Share,
     /// What takes a round through its life.
