@@ -15,8 +15,8 @@ export INSTA_UPDATE
 CARGO_TARGET_DIR ?= target
 
 # How many minutes the first build takes on two cores.
-RUN_MINUTES = 15
-DEV_MINUTES = 5
+RUN_MINUTES = 6
+DEV_MINUTES = 4
 
 # A build says what it does, but not how long it takes.
 announce = [ -e '$(1)' ] || echo 'Building Urna: the first time it takes about $(2) minutes on two cores.' >&2
