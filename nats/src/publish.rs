@@ -78,7 +78,7 @@ impl Bus {
         trace: TraceContext,
     ) -> Result<u64, SayError> {
         // While the connection is down the client would keep the message and send it later, long after
-        // whoever said it was told that it is not stored.
+        // its publisher was told that it is not stored.
         if !self.is_connected() {
             return Err(SayError::Away);
         }

@@ -139,7 +139,7 @@ impl Counter {
         }
     }
 
-    /// Metrics are read by whoever can reach them, so a round whose results are hidden has none.
+    /// Everybody who reaches the process reads its metrics, so a round whose results are hidden has none.
     fn show_ledger(&self) {
         let round = self.rounds.get(&self.round);
         if !round.is_some_and(|newest| newest.message.round.shows_results_to_all()) {

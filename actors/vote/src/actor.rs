@@ -64,7 +64,7 @@ pub(crate) struct Look;
 #[rtype(result = "()")]
 struct TakeIn(Option<Read>);
 
-/// What whoever reads the log along knows of the box: its own blocks that it has folded need not be decoded. Cheap to
+/// What the task that reads the log along knows of the box: its own blocks that it has folded need not be decoded. Cheap to
 /// clone.
 #[derive(Clone)]
 struct OwnBlocks {

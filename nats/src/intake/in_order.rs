@@ -24,7 +24,7 @@ struct Fed<M: Heard + Send + 'static> {
 }
 
 impl Intake {
-    /// Feeds messages in order, without a gap, from the place the actor itself keeps. The durable is made anew at
+    /// Feeds messages in order, without a gap, from the place the actor itself keeps. The durable is created again at
     /// that place at the start, after any fault and when the server delivers something a second time: order is
     /// never guessed.
     ///
