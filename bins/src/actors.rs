@@ -17,9 +17,12 @@ use crate::greeting::tell_password;
 use crate::process::postgres_pool;
 use crate::settings::Settings;
 
+/// The connection of each actor to NATS.
+pub type Buses = Vec<(Process, Bus)>;
+
 /// What actors are given.
 pub struct Given {
-    pub bus: Bus,
+    pub buses: Buses,
     pub clock: Clock,
     /// Streams to watchers end, so that the server can stop.
     pub closing: CancellationToken,
@@ -64,76 +67,74 @@ pub fn start(
         // It has no pages, and needs neither Redis nor the secret.
         return Ok(start.actors);
     }
-    let redis = redis(settings, io)?;
-    let edge = edge(settings, redis.clone(), given)?;
-    start.actors.callers = Some(edge.callers.clone());
     if process.runs(Process::Round) {
-        start.round(&edge)?;
+        start.round()?;
     }
     if process.runs(Process::Vote) {
-        start.vote(&edge);
+        start.vote()?;
     }
     if process.runs(Process::Result) {
-        start.result(&edge);
+        start.result()?;
     }
     if process.runs(Process::Login) {
-        start.login(&edge)?;
+        start.login()?;
     }
     if process.runs(Process::Session) {
-        start.session(&edge, redis);
+        start.session()?;
     }
     Ok(start.actors)
 }
 
 impl Start<'_> {
-    fn round(&mut self, edge: &Edge) -> anyhow::Result<()> {
+    fn round(&mut self) -> anyhow::Result<()> {
         let demonstration = &self.settings.demonstration;
         let (title, options) = (&demonstration.vote_title, &demonstration.vote_options);
         let demonstration = round::rules::demonstration(title, options, demonstration.vote_closes_at)
             .context("failed to understand the demonstration round")?;
-        let Given { bus, clock, stop, .. } = self.given;
-        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
-        let pool = self.postgres()?;
-        let round = round::start(&round::Given { bus, clock, pool, edge, stop });
+        let (bus, (edge, _)) = (self.bus(Process::Round), self.edge(Process::Round)?);
+        let (clock, stop, pool) = (self.given.clock.clone(), self.given.stop.clone(), self.postgres()?);
+        let round = round::start(&round::Given { bus: bus.clone(), clock, pool, edge, stop });
         let (ensure, until) = (round.clone(), self.given.stop.clone());
-        self.given.bus.spawn(async move { until.run_until_cancelled(ensure.ensure(demonstration)).await });
+        bus.spawn(async move { until.run_until_cancelled(ensure.ensure(demonstration)).await });
         self.checks(round.checks());
         self.actors.round = Some(round);
         Ok(())
     }
 
-    fn vote(&mut self, edge: &Edge) {
-        let Given { bus, clock, stop, .. } = self.given;
-        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+    fn vote(&mut self) -> anyhow::Result<()> {
+        let (bus, (edge, _)) = (self.bus(Process::Vote), self.edge(Process::Vote)?);
+        let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
         let waiting_max = self.settings.waiting_max;
         let given = vote::Given { bus, clock, edge, waiting_max, stop };
         let vote = vote::start(given, Arbiter::new().handle());
         self.checks(vote.checks());
         self.actors.vote = Some(vote);
+        Ok(())
     }
 
     fn tally(&mut self) -> anyhow::Result<()> {
-        let Given { bus, clock, stop, .. } = self.given;
-        let (bus, clock, stop) = (bus.clone(), clock.clone(), stop.clone());
+        let bus = self.bus(Process::Tally);
+        let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
         let given = tally::Given { bus, clock, pool: self.postgres()?, stop };
         let tally = tally::start(given, Arbiter::new().handle());
         self.checks(tally.checks());
         Ok(())
     }
 
-    fn result(&mut self, edge: &Edge) {
-        let Given { bus, clock, closing, stop } = self.given;
-        let (bus, clock, closing) = (bus.clone(), clock.clone(), closing.clone());
-        let (stop, edge) = (stop.clone(), edge.clone());
+    fn result(&mut self) -> anyhow::Result<()> {
+        let (bus, (edge, _)) = (self.bus(Process::Result), self.edge(Process::Result)?);
+        let Given { clock, closing, stop, .. } = self.given;
+        let (clock, closing, stop) = (clock.clone(), closing.clone(), stop.clone());
         let event_every = self.settings.watching.event_every();
         let result = result::start(result::Given { bus, clock, edge, event_every, closing, stop });
         self.checks(result.checks());
         self.actors.result = Some(result);
+        Ok(())
     }
 
-    fn login(&mut self, edge: &Edge) -> anyhow::Result<()> {
-        let Given { bus, clock, stop, .. } = self.given;
-        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+    fn login(&mut self) -> anyhow::Result<()> {
+        let (bus, (edge, _)) = (self.bus(Process::Login), self.edge(Process::Login)?);
+        let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
         let login = login::start(login::Given { bus, clock, pool: self.postgres()?, edge, stop });
         self.checks(login.checks());
         self.admin(login.clone())?;
@@ -153,20 +154,35 @@ impl Start<'_> {
             }
             tell.store(true, Ordering::Relaxed);
         };
-        self.given.bus.spawn(async move { until.run_until_cancelled(ensure).await });
+        self.bus(Process::Login).spawn(async move { until.run_until_cancelled(ensure).await });
         let is_there = move || std::future::ready(is_there.load(Ordering::Relaxed));
         self.actors.health.add(Check::new("admin", is_there));
         Ok(())
     }
 
-    fn session(&mut self, edge: &Edge, redis: Redis) {
-        let Given { bus, clock, stop, .. } = self.given;
-        let (bus, clock, stop, edge) = (bus.clone(), clock.clone(), stop.clone(), edge.clone());
+    fn session(&mut self) -> anyhow::Result<()> {
+        let (bus, (edge, redis)) = (self.bus(Process::Session), self.edge(Process::Session)?);
+        let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
         let accounts = &self.settings.accounts;
         let (idle, longest) = (accounts.session_idle, accounts.session_longest);
         let session = session::start(&session::Given { bus, clock, redis, edge, idle, longest, stop });
         self.checks(session.checks());
         self.actors.session = Some(session);
+        Ok(())
+    }
+
+    /// The actor's own connection to NATS.
+    fn bus(&self, actor: Process) -> Bus {
+        let own = self.given.buses.iter().find(|(of, _)| *of == actor);
+        own.map(|(_, bus)| bus.clone()).expect("every actor of a process is connected")
+    }
+
+    /// What tells who is calling, for one actor, and its own connection to Redis.
+    fn edge(&mut self, actor: Process) -> anyhow::Result<(Edge, Redis)> {
+        let redis = redis(self.settings, self.io)?;
+        let edge = edge(self.settings, redis.clone(), &self.bus(actor), self.given)?;
+        self.actors.callers.get_or_insert_with(|| edge.callers.clone());
+        Ok((edge, redis))
     }
 
     /// Connections to Postgres, made when they are needed: a process starts without it.

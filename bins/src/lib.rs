@@ -12,6 +12,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
+use subjects::{Bucket, Stream};
 
 use crate::settings::Settings;
 
@@ -77,9 +78,36 @@ impl Process {
         }
     }
 
+    /// The actors that run in this process, by the processes that run each of them alone.
+    fn actors(self) -> &'static [Self] {
+        match self {
+            Self::Urna => &[Self::Tally, Self::Round, Self::Vote, Self::Result, Self::Login, Self::Session],
+            Self::Round => &[Self::Round],
+            Self::Vote => &[Self::Vote],
+            Self::Tally => &[Self::Tally],
+            Self::Result => &[Self::Result],
+            Self::Login => &[Self::Login],
+            Self::Session => &[Self::Session],
+        }
+    }
+
     /// Whether an actor runs in this process.
     fn runs(self, actor: Self) -> bool {
-        self == actor || self == Self::Urna
+        self.actors().contains(&actor)
+    }
+
+    /// The streams and buckets that an actor needs before it begins.
+    fn needs(self) -> (Vec<Stream>, Vec<Bucket>) {
+        let streams = match self {
+            Self::Urna => Vec::new(),
+            Self::Round => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead()],
+            Self::Vote => vec![Stream::rounds(), Stream::keys(), Stream::tallies()],
+            Self::Tally => vec![Stream::rounds(), Stream::tallies(), Stream::dead()],
+            Self::Result => vec![Stream::rounds(), Stream::tallies()],
+            Self::Login => vec![Stream::logins(), Stream::sessions()],
+            Self::Session => vec![Stream::logins(), Stream::sessions(), Stream::dead()],
+        };
+        (streams, if self == Self::Round { vec![Bucket::pictures()] } else { Vec::new() })
     }
 }
 

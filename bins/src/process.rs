@@ -9,18 +9,18 @@ use actix_web::middleware::from_fn;
 use actix_web::web::to;
 use actix_web::{App, HttpServer};
 use anyhow::Context;
+use futures_util::future::join_all;
 use nats::{Bus, BusSettings, Clock};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use subjects::{Bucket, Stream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use web::Metrics;
 use web::api::Document;
 
-use crate::actors::{self, Actors, Given};
+use crate::actors::{self, Actors, Buses, Given};
 use crate::api::document;
 use crate::greeting::greet;
 use crate::settings::Settings;
@@ -55,11 +55,11 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
     // NATS, Postgres and all waiting live on a runtime of their own, which no arbiter can starve.
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("io").build()?;
     let clock = Clock::system();
-    let bus = io.block_on(Bus::connect(&bus_settings(settings, process.name(), &clock)?))?;
+    let buses = io.block_on(connect(process, settings, &clock))?;
     io.spawn(telemetry::upkeep(metrics.clone()));
-    io.spawn(introduce(bus.clone(), process));
 
-    let given = Given { bus, clock, closing: CancellationToken::new(), stop: CancellationToken::new() };
+    let (closing, stop) = (CancellationToken::new(), CancellationToken::new());
+    let given = Given { buses, clock, closing, stop };
     let told_to_stop = io.spawn(told_to_stop());
     actix::System::new().block_on(async {
         let actors = actors::start(process, settings, &given, &io)?;
@@ -67,7 +67,7 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
         let server = serve(listener, &actors, &metrics, &document(process), &given.clock)?;
         io.spawn(greet(process, actors.health.clone(), address.to_string()));
         told_to_stop.await.context("failed to wait for signals")??;
-        stop(&given, &server).await;
+        end(&given, &server).await;
         anyhow::Ok(())
     })?;
     io.shutdown_timeout(Duration::from_millis(100));
@@ -125,13 +125,25 @@ fn serve(
     Ok(handle)
 }
 
-/// Declares the standing streams, and enters the process in the service registry, as soon as the bus is there.
-async fn introduce(bus: Bus, process: Process) {
-    bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
-    match bus.register(process.name(), process.about()).await {
+/// Connects to NATS once for each actor of the process: each is another user there. Every actor's streams are looked for, and
+/// the actor is entered in the service registry, as soon as the server answers.
+async fn connect(process: Process, settings: &Settings, clock: &Clock) -> anyhow::Result<Buses> {
+    let mut buses = Buses::new();
+    for actor in process.actors() {
+        let bus = Bus::connect(&bus_settings(settings, actor.name(), clock)?).await?;
+        tokio::spawn(introduce(bus.clone(), *actor));
+        buses.push((*actor, bus));
+    }
+    Ok(buses)
+}
+
+async fn introduce(bus: Bus, actor: Process) {
+    let (streams, buckets) = actor.needs();
+    bus.check_deployed(&streams, &buckets).await;
+    match bus.register(actor.name(), actor.about()).await {
         // The entry lasts as long as it is held.
         Ok(_service) => std::future::pending().await,
-        Err(fault) => warn!(%fault, "this process is not in the service registry"),
+        Err(fault) => warn!(actor = actor.name(), %fault, "not in the service registry"),
     }
 }
 
@@ -147,13 +159,14 @@ async fn told_to_stop() -> anyhow::Result<()> {
 }
 
 /// Takes no more work, finishes what is in hand, and hands it over.
-async fn stop(given: &Given, server: &ServerHandle) {
+async fn end(given: &Given, server: &ServerHandle) {
     given.closing.cancel();
     server.stop(true).await;
     given.stop.cancel();
-    if tokio::time::timeout(TASKS_END_WITHIN, given.bus.finished()).await.is_err() {
+    let all_finished = join_all(given.buses.iter().map(|(_, bus)| bus.finished()));
+    if tokio::time::timeout(TASKS_END_WITHIN, all_finished).await.is_err() {
         warn!("stopped before every task had ended");
     }
-    given.bus.flush().await;
+    join_all(given.buses.iter().map(|(_, bus)| bus.flush())).await;
     info!("stopped");
 }

@@ -59,7 +59,9 @@ pub struct Bus {
     runtime: Handle,
     tasks: TaskTracker,
     connected: watch::Receiver<bool>,
-    pub(crate) declared: watch::Sender<bool>,
+    name: String,
+    pub(crate) is_deployed: watch::Sender<bool>,
+    pub(crate) missing: watch::Sender<Vec<String>>,
 }
 
 /// A process's entry in the service registry (`nats micro ls`); gone when dropped.
@@ -109,13 +111,27 @@ impl Bus {
         let jetstream = jetstream::ContextBuilder::new().timeout(ANSWER_WITHIN).build(client.clone());
         let (replicas, clock) = (settings.replicas, settings.clock.clone());
         let (runtime, tasks) = (Handle::current(), TaskTracker::new());
-        let (declared, _) = watch::channel(false);
-        Ok(Self { client, jetstream, replicas, clock, runtime, tasks, connected, declared })
+        let (is_deployed, missing) = (watch::channel(false).0, watch::channel(Vec::new()).0);
+        let name = settings.name.clone();
+        Ok(Self { client, jetstream, replicas, clock, runtime, tasks, connected, name, is_deployed, missing })
+    }
+
+    /// A name for a consumer that only this reader knows: so nobody can take its messages away.
+    pub(crate) fn consumer_name(&self) -> String {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).expect("the system has random numbers");
+        format!("{}-{:032x}", self.name, u128::from_be_bytes(bits))
     }
 
     /// Whether the server is there right now, as far as this process knows.
     pub fn is_connected(&self) -> bool {
         *self.connected.borrow()
+    }
+
+    /// Waits until the server is there.
+    pub async fn wait_until_connected(&self) {
+        // The client, which this bus holds, holds the sending end.
+        let _ = self.connected.clone().wait_for(|is_connected| *is_connected).await;
     }
 
     /// Whether the server is there, to wait for a change of it.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use subjects::Stream;
 use tracing::debug;
 
 use crate::bus::Bus;
@@ -31,7 +32,7 @@ pub struct Batch {
 /// then, and the process, started again, reads what is there.
 pub struct Follower {
     bus: Bus,
-    stream: String,
+    stream: Stream,
     reader: OrderedReader,
     /// What is to be carried out now. It stays until it is answered, so dropping a future loses nothing.
     request: Request,
@@ -44,8 +45,8 @@ pub struct Follower {
 
 impl Follower {
     /// A reader of all of `stream`. Nothing is asked of the server yet.
-    pub fn new(bus: Bus, stream: &str, start: StartAt) -> Self {
-        let (reader, stream) = (OrderedReader::new(start), stream.to_owned());
+    pub fn new(bus: Bus, stream: &Stream, start: StartAt) -> Self {
+        let (reader, stream) = (OrderedReader::new(start), stream.clone());
         let request = Request::WakeAt { moment: Monotonic::default(), because: None };
         Self { bus, stream, reader, request, puller: None, ready: None, is_interrupted: false }
     }
@@ -90,14 +91,14 @@ impl Follower {
             match action {
                 Action::Deliver { messages, at_end } => self.ready = Some(Batch { messages, at_end }),
                 Action::Request(request) => self.begin(request),
-                Action::GiveUp(found) => panic!("{}: {found}", self.stream),
+                Action::GiveUp(found) => panic!("{}: {found}", self.stream.name),
             }
         }
     }
 
     fn begin(&mut self, request: Request) {
         if let Request::WakeAt { because: Some(why), .. } = &request {
-            debug!(stream = self.stream, %why, "reading along was interrupted");
+            debug!(stream = self.stream.name, %why, "reading along was interrupted");
         }
         if request != Request::Read {
             self.is_interrupted |= self.puller.take().is_some();
@@ -114,7 +115,7 @@ impl Follower {
             }
             Request::AskEnd => self.ask_end().await,
             Request::ReadPlace(sequence) => {
-                self.bus.place(&self.stream, sequence).await.map(Event::PlaceTold)
+                self.bus.place(&self.stream.name, sequence).await.map(Event::PlaceTold)
             }
             Request::Open(at) => self.open(at).await,
             Request::Read => self.read().await,
@@ -123,35 +124,36 @@ impl Follower {
     }
 
     async fn ask_end(&self) -> Result<Event<StoredMessage>, Unavailable> {
-        self.bus.declared().await;
-        self.bus.last_sequence(&self.stream).await.map(Event::EndTold)
+        self.bus.deployed().await;
+        self.bus.last_sequence(&self.stream.name).await.map(Event::EndTold)
     }
 
     async fn open(&mut self, at: OpenAt) -> Result<Event<StoredMessage>, Unavailable> {
-        self.bus.declared().await;
+        self.bus.deployed().await;
         let deliver_policy = match at {
             OpenAt::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
             OpenAt::NewestPerSubject => DeliverPolicy::LastPerSubject,
         };
         let config = pull::Config {
+            name: Some(self.bus.consumer_name()),
             deliver_policy,
-            // The server wants a filter where it is to deliver the newest per subject.
-            filter_subject: ">".to_owned(),
+            // In the request's own subject, where a permission can tell one stream's readers from another's.
+            filter_subject: self.stream.subject.clone(),
             ack_policy: AckPolicy::None,
             inactive_threshold: FORGET_AFTER,
             memory_storage: true,
             num_replicas: 1,
             ..Default::default()
         };
-        let made = self.bus.jetstream.create_consumer_on_stream(config, &self.stream).await;
-        let consumer = made.map_err(|cause| Unavailable::new(format!("read {}", self.stream), cause))?;
+        let made = self.bus.jetstream.create_consumer_on_stream(config, &self.stream.name).await;
+        let consumer = made.map_err(|cause| Unavailable::new(format!("read {}", self.stream.name), cause))?;
         self.puller = Some(Puller::open(&consumer).await?);
         Ok(Event::Opened { pending: consumer.cached_info().num_pending })
     }
 
     async fn read(&mut self) -> Result<Event<StoredMessage>, Unavailable> {
         let Some(puller) = &mut self.puller else {
-            return Err(Unavailable::new(format!("read {}", self.stream), "no consumer is open"));
+            return Err(Unavailable::new(format!("read {}", self.stream.name), "no consumer is open"));
         };
         let mut connected = self.bus.connected();
         let delivered = tokio::select! {

@@ -1,6 +1,6 @@
 //! The bus: everything between an actor and NATS JetStream, and not a word about what is said there.
 //!
-//! - [`Bus`] connects, declares streams, says messages (with `Nats-Msg-Id` and `traceparent`), looks things up
+//! - [`Bus`] connects, deploys or checks streams, says messages (with `Nats-Msg-Id` and `traceparent`), looks things up
 //! - [`intake`] feeds an actor from a durable consumer; the actor's reply is the acknowledgement
 //! - [`Follower`] reads a stream in order, without a place of its own on the server
 //! - [`Projection`] the newest message of everything a stream tells of, in memory, kept current
@@ -15,8 +15,9 @@
 mod backoff;
 mod bus;
 mod clock;
-mod declare;
 mod delivered;
+mod deploy;
+mod durable;
 mod follower;
 pub mod intake;
 mod interrupted;
@@ -34,6 +35,7 @@ mod unavailable;
 pub use bus::{Bus, BusSettings, Credentials, Service};
 pub use clock::{Clock, Monotonic, Now};
 pub use delivered::Delivered;
+pub use deploy::{Difference, SettingDifference, StreamDifference};
 pub use follower::{Batch, Follower};
 pub use interrupted::Interrupted;
 pub use objects::Object;

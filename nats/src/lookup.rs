@@ -1,10 +1,9 @@
 //! Looking things up in a stream, and changing what a stream admits.
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream};
 
 use crate::bus::Bus;
+use crate::deploy::is_missing;
 use crate::rollback::AtPlace;
 use crate::stored::StoredMessage;
 use crate::unavailable::Unavailable;
@@ -107,8 +106,4 @@ impl Bus {
         let told = self.jetstream.get_stream(stream).await;
         told.map(|told| told.cached_info().clone()).map_err(|cause| Unavailable::new(doing(), cause))
     }
-}
-
-fn is_missing(kind: &GetStreamErrorKind) -> bool {
-    matches!(kind, GetStreamErrorKind::JetStream(fault) if fault.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }

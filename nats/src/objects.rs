@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use async_nats::jetstream::object_store::{GetErrorKind, InfoErrorKind, ObjectStore};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use subjects::{Bucket, Timestamp};
@@ -27,26 +26,6 @@ pub struct Object {
 }
 
 impl Bus {
-    /// Makes a bucket, or brings it to its declaration.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the server does not answer or turns the declaration down.
-    pub async fn declare_bucket(&self, bucket: &Bucket) -> Result<(), Unavailable> {
-        let name = bucket.name;
-        let config = Config {
-            name: bucket.stream(),
-            subjects: bucket.subjects().into(),
-            storage: StorageType::File,
-            num_replicas: self.replicas,
-            discard: DiscardPolicy::New,
-            allow_rollup: true,
-            allow_direct: true,
-            ..Default::default()
-        };
-        let made = self.jetstream.create_or_update_stream(config).await;
-        made.map(|_| ()).map_err(|cause| Unavailable::new(format!("declare the bucket {name}"), cause))
-    }
-
     /// Puts an object into `bucket`, in the place of the one of that name, if there is one.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ where
     fn begin(bus: &Bus, stream: &Stream, stop: CancellationToken, to: Option<Recipient<Renewed<K>>>) -> Self {
         let (caught_up, is_caught_up) = watch::channel(false);
         let projection = Self { by_key: Arc::default(), is_caught_up };
-        let follower = Follower::new(bus.clone(), &stream.name, StartAt::NewestPerSubject);
+        let follower = Follower::new(bus.clone(), stream, StartAt::NewestPerSubject);
         let keep = keep_current(follower, projection.clone(), caught_up, to);
         bus.spawn(async move { stop.run_until_cancelled(keep).await });
         projection

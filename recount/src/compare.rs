@@ -36,15 +36,15 @@ pub async fn compare<E: From<Unavailable>>(
     progress: impl FnMut(Progress),
 ) -> Result<Comparison, E> {
     let begin = clock.monotonic();
-    let log = Stream::votes(&round.id).name;
-    let end = bus.last_sequence(&log).await?;
+    let log = Stream::votes(&round.id);
+    let end = bus.last_sequence(&log.name).await?;
     let follower = Follower::new(bus.clone(), &log, StartAt::Sequence(1));
     let mut recounting = Recounting { follower, end, progress, recount: Recount::default(), stored_at: None };
     recounting.count_to(end).await;
     let took = clock.monotonic().since(begin);
     let scoreboard = counted_to(end, TALLY_WITHIN, clock, scoreboard).await?;
     // A scoreboard may be ahead of the log: an older copy of the log was restored.
-    let end = bus.last_sequence(&log).await?;
+    let end = bus.last_sequence(&log.name).await?;
     recounting.count_to(scoreboard.sequence.min(end)).await;
     let mut comparison = Comparison::new(round, &recounting.recount, scoreboard);
     comparison.stored_at = recounting.stored_at;

@@ -15,11 +15,6 @@ impl Bucket {
         Self { name: "PICTURES", object_max: 512 * 1024 }
     }
 
-    /// The buckets that are there from the first start on.
-    pub const fn standing() -> [Self; 1] {
-        [Self::pictures()]
-    }
-
     /// The stream that stores it.
     pub fn stream(&self) -> String {
         format!("OBJ_{}", self.name)

@@ -44,7 +44,7 @@ pub use round::{
     Change, Method, Order, Policy, ResultsShown, Round, RoundChanged, RoundOption, RoundState, VoterKeyMade,
 };
 pub use session::{SessionEnded, SessionMessage, SessionOpened, WhyEnded};
-pub use stream::{Durable, Retention, Stream};
+pub use stream::{Account, Durable, Retention, Stream};
 pub use tally::{Ledger, TallyCounted};
 pub use timestamp::{MalformedTimestamp, Timestamp};
 pub use voter::{Voter, VoterKey};

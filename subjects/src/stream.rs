@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::RoundId;
+use crate::{Bucket, RoundId};
 
 /// A JetStream stream. All are file storage with limits retention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,22 @@ pub enum Retention {
     Age(Duration),
 }
 
+/// Which account of the server streams and their processes are in. No message gets from one account into another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// Rounds, keys, ballots, counts, pictures.
+    Elections,
+    /// Accounts of people and their sessions.
+    People,
+}
+
 /// A durable consumer: a reader whose place the server remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durable {
     /// Its name: that of the actor.
     pub name: &'static str,
     /// The stream it reads.
-    pub stream: String,
+    pub stream: Stream,
 }
 
 /// How many versions of each round are kept.
@@ -84,29 +93,45 @@ impl Stream {
         Self::keep("DEAD", "dead.>", Retention::Everything)
     }
 
-    /// The streams that are there from the first start on. Those of rounds come with their rounds.
-    pub fn standing() -> [Self; 6] {
-        [Self::logins(), Self::sessions(), Self::rounds(), Self::keys(), Self::tallies(), Self::dead()]
-    }
-
     fn keep(name: &str, subject: &str, retention: Retention) -> Self {
         Self { name: name.to_owned(), subject: subject.to_owned(), retention }
+    }
+}
+
+impl Account {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Elections, Self::People];
+
+    /// The streams that exist before any process starts. Those of rounds come with their rounds.
+    pub fn streams(self) -> Vec<Stream> {
+        match self {
+            Self::Elections => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead()],
+            Self::People => vec![Stream::logins(), Stream::sessions(), Stream::dead()],
+        }
+    }
+
+    /// The buckets that exist before any process starts.
+    pub fn buckets(self) -> Vec<Bucket> {
+        match self {
+            Self::Elections => vec![Bucket::pictures()],
+            Self::People => Vec::new(),
+        }
     }
 }
 
 impl Durable {
     /// The reader that counts one round.
     pub fn tally(round: &RoundId) -> Self {
-        Self { name: "tally", stream: Stream::votes(round).name }
+        Self { name: "tally", stream: Stream::votes(round) }
     }
 
     /// The reader that opens and ends sessions.
     pub fn session() -> Self {
-        Self { name: "session", stream: Stream::logins().name }
+        Self { name: "session", stream: Stream::logins() }
     }
 
     /// The reader that keeps the rounds' copy in Postgres.
     pub fn round() -> Self {
-        Self { name: "round", stream: Stream::rounds().name }
+        Self { name: "round", stream: Stream::rounds() }
     }
 }

@@ -34,7 +34,7 @@ impl Openings {
     pub fn follow(bus: &Bus, stop: CancellationToken) -> Self {
         let (tell, following) = watch::channel(false);
         let openings = Self { waiting: Waiting::default(), following };
-        let follower = Follower::new(bus.clone(), &Stream::sessions().name, StartAt::New);
+        let follower = Follower::new(bus.clone(), &Stream::sessions(), StartAt::New);
         let listen = listen(follower, Arc::clone(&openings.waiting), tell);
         bus.spawn(async move { stop.run_until_cancelled(listen).await });
         openings

@@ -46,7 +46,7 @@ pub(crate) async fn tell_now_or_later(store: &Store, bus: &Bus, user: UserId) {
 
 /// Says what others have left unsaid, for ever.
 pub(crate) async fn keep_telling(store: Arc<Store>, bus: Bus) {
-    bus.declared().await;
+    bus.deployed().await;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         if !bus.is_connected() {

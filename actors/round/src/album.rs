@@ -114,7 +114,7 @@ impl Album {
 
     /// Deletes what no round shows any more, now and then, for ever.
     pub async fn keep_tidy(self, rounds: Projection<RoundId, RoundChanged>, clock: Clock) {
-        self.bus.declared().await;
+        self.bus.deployed().await;
         loop {
             rounds.caught_up().await;
             match self.tidy(&rounds, clock.now()).await {

@@ -61,7 +61,7 @@ impl Book {
             Step::Read => self.read(id).await,
             Step::MakeKey => self.make_key(id, trace).await,
             Step::FindKey => self.find_key(id).await,
-            Step::MakeLog => match self.bus.declare(&Stream::votes(id)).await {
+            Step::MakeLog => match self.bus.create_log(&Stream::votes(id)).await {
                 Ok(()) => Answer::LogMade,
                 Err(fault) => Answer::Failed(fault.to_string()),
             },

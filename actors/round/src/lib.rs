@@ -129,7 +129,7 @@ pub fn start(given: &Given) -> Handle {
 impl Handle {
     /// Makes `round` if it is not there, trying until the bus lets it.
     pub async fn ensure(&self, round: Round) {
-        self.bus.declared().await;
+        self.bus.deployed().await;
         while !self.ensured.load(Ordering::Relaxed) {
             match self.actor.send(MakeRound(round.clone())).await {
                 Ok(Ok(_)) => {

@@ -11,13 +11,13 @@ use crate::event::{Appended, Logged, PlaceRead, Read};
 pub struct Log {
     bus: Bus,
     round: RoundId,
-    stream: String,
+    stream: Stream,
 }
 
 impl Log {
     /// The log of `round`.
     pub fn of(bus: Bus, round: RoundId) -> Self {
-        let stream = Stream::votes(&round).name;
+        let stream = Stream::votes(&round);
         Self { bus, round, stream }
     }
 
@@ -50,7 +50,7 @@ impl Log {
 
     /// The message at `sequence`, as far as a box must know it.
     pub async fn read_place(&self, sequence: u64) -> PlaceRead {
-        match self.bus.message_at(&self.stream, sequence).await {
+        match self.bus.message_at(&self.stream.name, sequence).await {
             Ok(None) => PlaceRead::Nothing,
             Ok(Some(letter)) => PlaceRead::Message(letter.id),
             Err(unavailable) => {
@@ -62,7 +62,7 @@ impl Log {
 
     /// The last sequence; `None` when the server does not answer.
     pub async fn end(&self) -> Option<u64> {
-        self.bus.last_sequence(&self.stream).await.ok()
+        self.bus.last_sequence(&self.stream.name).await.ok()
     }
 
     /// Whose ballot lies at `place`, and its name; `None` when none lies there.
@@ -74,7 +74,9 @@ impl Log {
         if place.sequence == 0 {
             return Ok(None);
         }
-        let Some(letter) = self.bus.message_at(&self.stream, place.sequence).await? else { return Ok(None) };
+        let Some(letter) = self.bus.message_at(&self.stream.name, place.sequence).await? else {
+            return Ok(None);
+        };
         let Ok(VoteMessage::Cast(block)) = VoteMessage::hear(&letter.subject, &letter.payload) else {
             return Ok(None);
         };

@@ -6,6 +6,17 @@ use subjects::{Email, RoundId};
 /// What an operator can ask for. Without a command, Urna runs.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Command {
+    /// Create what the servers must have before any process starts
+    ///
+    /// Creates the standing streams on the NATS server and gives those that exist the settings this
+    /// version declares. Running it again changes nothing. Run it once before the first start and
+    /// after each update, as the users `deploy` and `deploy-people`.
+    Deploy {
+        /// Show what would be created or changed, and do nothing; exits with 1 if there is something
+        #[arg(long)]
+        dry_run: bool,
+    },
+
     /// Count again from the log alone, and compare with the scoreboard
     ///
     /// Exits with 0 when they agree and with 1 when they do not. Reads the rounds and their

@@ -73,7 +73,7 @@ impl<E: 'static> Carrier<E> {
 
     /// Drops everything that was begun, and begins to wait for a moment.
     pub fn pause(&mut self, until: Monotonic, because: &Interrupted) {
-        let (durable, stream) = (self.source.durable.name, &self.source.durable.stream);
+        let (durable, stream) = (self.source.durable.name, &self.source.durable.stream.name);
         match because {
             Interrupted::RolledBack(found) => error!(durable, stream, %found, "reading was interrupted"),
             why => warn!(durable, stream, %why, "reading was interrupted"),

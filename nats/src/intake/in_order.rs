@@ -73,11 +73,11 @@ where
             carrier.spawn(async move { replied(position.await, Event::Position) });
         }
         Action::AskEnd => carrier.spawn(async move {
-            let end = source.bus.last_sequence(&source.durable.stream).await;
+            let end = source.bus.last_sequence(&source.durable.stream.name).await;
             end.map_or_else(failed, Event::EndTold)
         }),
         Action::ReadPlace(sequence) => carrier.spawn(async move {
-            let there = source.bus.place(&source.durable.stream, sequence).await;
+            let there = source.bus.place(&source.durable.stream.name, sequence).await;
             there.map_or_else(failed, Event::PlaceTold)
         }),
         Action::Open { next } => {

@@ -29,7 +29,7 @@ pub struct Intake {
 impl Intake {
     /// Waits for the standing streams, or for the time to stop.
     pub(super) async fn begin(&self) {
-        self.stop.run_until_cancelled(self.bus.declared()).await;
+        self.stop.run_until_cancelled(self.bus.deployed()).await;
     }
 
     /// # Errors
@@ -44,7 +44,7 @@ impl Intake {
     /// # Errors
     /// The reason, for people. Whether it is stored is not known.
     pub(super) async fn dead_letter(&self, message: &StoredMessage, why: String) -> Result<(), String> {
-        let (durable, stream, sequence) = (self.durable.name, &self.durable.stream, message.sequence);
+        let (durable, stream, sequence) = (self.durable.name, &self.durable.stream.name, message.sequence);
         error!(durable, stream, sequence, why, "dead-lettered a message");
         let dead = MessageBuried {
             at: self.clock.now(),

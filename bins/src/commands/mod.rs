@@ -1,4 +1,6 @@
-//! What an operator can ask for: `urna recount`, `urna close`, `urna admin`.
+//! What an operator can ask for: `urna deploy`, `urna recount`, `urna close`, `urna admin`.
+
+mod deploy;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
@@ -19,12 +21,8 @@ use crate::greeting::tell_password;
 use crate::process::{bus_settings, postgres_pool};
 use crate::settings::{Command, Format, RecountArgs, Settings};
 
-/// The name of a command, as `nats server report connections` shows it.
-const NAME: &str = "urna-command";
 /// How long NATS may take to answer.
 const BUS_WITHIN: Duration = Duration::from_secs(10);
-/// The pause between two looks for the rounds.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often a person is told how far it has come.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -34,27 +32,35 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
     io.block_on(async {
         match command {
+            Command::Deploy { dry_run } => deploy::deploy(settings, dry_run, &clock).await,
             Command::Recount(args) => {
-                recount(settings, &connect(settings, &clock).await?, &args, &clock).await
+                recount(settings, &rounds_of(settings, "recount", &clock).await?, &args, &clock).await
             }
-            Command::Close { round } => close(&connect(settings, &clock).await?, &round, &clock).await,
+            Command::Close { round } => {
+                close(&rounds_of(settings, "close", &clock).await?, &round, &clock).await
+            }
             Command::Admin { email } => admin(settings, email, &clock).await,
         }
     })
 }
 
-async fn connect(settings: &Settings, clock: &Clock) -> anyhow::Result<Bus> {
-    let bus = Bus::connect(&bus_settings(settings, NAME, clock)?).await?;
-    let answered = tokio::time::timeout(BUS_WITHIN, async {
-        while bus.last_sequence(&Stream::rounds().name).await.is_err() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    });
+/// Connects as `user` and waits until the server answers.
+async fn connect_as(settings: &Settings, user: &str, clock: &Clock) -> anyhow::Result<Bus> {
+    let bus = Bus::connect(&bus_settings(settings, user, clock)?).await?;
     let url = &settings.servers.nats_url;
-    let away = || format!("no rounds at {url} within {BUS_WITHIN:?}; NATS_URL says where they are");
-    answered.await.with_context(away)?;
-    // The streams are there: whoever made the rounds has declared them.
-    bus.declare_standing(&[], &[]).await;
+    let unavailable =
+        || format!("NATS at {url} did not answer within {BUS_WITHIN:?}; NATS_URL says where it is");
+    let connected = tokio::time::timeout(BUS_WITHIN, bus.wait_until_connected());
+    connected.await.with_context(unavailable)?;
+    Ok(bus)
+}
+
+/// Connects as `user` to where the rounds are.
+async fn rounds_of(settings: &Settings, user: &str, clock: &Clock) -> anyhow::Result<Bus> {
+    let bus = connect_as(settings, user, clock).await?;
+    let needed = [Stream::rounds()];
+    let checked = tokio::time::timeout(BUS_WITHIN, bus.check_deployed(&needed, &[]));
+    checked.await.context("there are no rounds on this NATS server: has `urna deploy` been run?")?;
     Ok(bus)
 }
 
@@ -71,7 +77,7 @@ async fn close(bus: &Bus, round: &RoundId, clock: &Clock) -> anyhow::Result<Exit
 /// Whoever is signed in with the old password is signed out when a `login` process says so, at the latest when NATS and
 /// one of them are back: so NATS need not be there.
 async fn admin(settings: &Settings, email: Option<Email>, clock: &Clock) -> anyhow::Result<ExitCode> {
-    let bus = Bus::connect(&bus_settings(settings, NAME, clock)?).await?;
+    let bus = Bus::connect(&bus_settings(settings, "login", clock)?).await?;
     let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
     let reset = login::reset_admin(postgres_pool(settings)?, &bus, clock, email.clone()).await;
     let password = reset.context("failed to make an admin")?;

@@ -1,0 +1,155 @@
+//! The accounts and users, as nats-server's configuration has them.
+
+use std::fmt::Write;
+
+use crate::permissions::{self, Permissions};
+use crate::user::{ServerAccount, User};
+
+/// What the server's file says of itself.
+const HEAD: &str = "\
+# Who may do what on the NATS server. Generated from the table in access/src/permissions.rs: change the table, then run
+# `urna permissions nats >nats/server/secure.conf`. A test compares the two.
+#
+# Every password is an environment variable of nats-server. compose/local/servers makes them up and sets them.
+";
+
+/// The names of accounts and users in one configuration, and where their passwords are.
+pub trait Naming {
+    /// The name of an account.
+    fn account(&self, account: ServerAccount) -> String;
+    /// The name of a user.
+    fn user(&self, user: User) -> String;
+    /// The password of a user, as a value of the configuration.
+    fn password(&self, user: User) -> String;
+}
+
+/// The names as they are, and passwords from environment variables.
+#[derive(Clone, Copy, Debug)]
+pub struct FromEnvironment;
+
+impl Naming for FromEnvironment {
+    fn account(&self, account: ServerAccount) -> String {
+        account.name().to_owned()
+    }
+
+    fn user(&self, user: User) -> String {
+        user.name().to_owned()
+    }
+
+    fn password(&self, user: User) -> String {
+        format!("${}", user.password_variable())
+    }
+}
+
+/// The file `nats/server/secure.conf`.
+pub fn secure_conf() -> String {
+    let system = ServerAccount::System.name();
+    format!(
+        "{HEAD}\naccounts {{\n{}}}\n\nsystem_account: {system}\n",
+        accounts(&FromEnvironment, &ServerAccount::ALL)
+    )
+}
+
+/// The accounts with their users, for the block `accounts` of a configuration.
+pub fn accounts(naming: &impl Naming, accounts: &[ServerAccount]) -> String {
+    accounts.iter().map(|account| block(naming, *account)).collect()
+}
+
+fn block(naming: &impl Naming, account: ServerAccount) -> String {
+    let mut block = format!("  {} {{\n", naming.account(account));
+    if account.has_jetstream() {
+        block += "    jetstream: enabled\n";
+    }
+    for (list, lines) in [("exports", exports(naming, account)), ("imports", imports(naming, account))] {
+        if !lines.is_empty() {
+            let _ = writeln!(block, "    {list}: [");
+            lines.iter().for_each(|line| drop(writeln!(block, "      {{ {line} }}")));
+            block += "    ]\n";
+        }
+    }
+    block += "    users: [\n";
+    for user in User::ALL.into_iter().filter(|user| user.account() == account) {
+        block += &user_block(naming, user);
+    }
+    block + "    ]\n  }\n"
+}
+
+/// What [`ServerAccount::Audit`] sees of elections: requests, and messages as they are published.
+fn exports(naming: &impl Naming, account: ServerAccount) -> Vec<String> {
+    let to = |to| format!("accounts: [\"{}\"]", naming.account(to));
+    match account {
+        ServerAccount::Elections => {
+            let audit = to(ServerAccount::Audit);
+            let mut lines: Vec<String> = ["$JS.API.>", "$SRV.>"]
+                .map(|service| format!("service: \"{service}\", response_type: stream, {audit}"))
+                .into();
+            lines.push(format!("service: \"$JS.FC.>\", {audit}"));
+            lines.extend(watched().iter().map(|stream| format!("stream: \"{stream}\", {audit}")));
+            lines
+        }
+        ServerAccount::People => {
+            vec![format!("service: \"$SRV.>\", response_type: stream, {}", to(ServerAccount::Elections))]
+        }
+        ServerAccount::Audit | ServerAccount::System => Vec::new(),
+    }
+}
+
+fn imports(naming: &impl Naming, account: ServerAccount) -> Vec<String> {
+    let of = |kind: &str, from, subject: &str| {
+        format!("{kind}: {{ account: \"{}\", subject: \"{subject}\" }}", naming.account(from))
+    };
+    match account {
+        // So that one question finds the processes of both.
+        ServerAccount::Elections => vec![of("service", ServerAccount::People, "$SRV.>")],
+        ServerAccount::Audit => {
+            let from = ServerAccount::Elections;
+            let api = of("service", from, "$JS.API.>");
+            let mut lines = vec![format!("{api}, to: \"{}.>\"", account.api_prefix())];
+            lines.extend(["$JS.FC.>", "$SRV.>"].map(|service| of("service", from, service)));
+            lines.extend(watched().iter().map(|stream| of("stream", from, stream)));
+            lines
+        }
+        ServerAccount::People | ServerAccount::System => Vec::new(),
+    }
+}
+
+/// What users of [`ServerAccount::Audit`] may receive of elections: messages as they are published, and what is delivered to
+/// their own inboxes.
+fn watched() -> Vec<String> {
+    let users = User::ALL.into_iter().filter(|user| user.account() == ServerAccount::Audit);
+    let mut watched = Vec::new();
+    for subject in users.filter_map(permissions::of).flat_map(|permissions| permissions.subscribe) {
+        if !watched.contains(&subject) {
+            watched.push(subject);
+        }
+    }
+    watched
+}
+
+fn user_block(naming: &impl Naming, user: User) -> String {
+    let begin = format!("      {{ user: \"{}\", password: {}", naming.user(user), naming.password(user));
+    let Some(Permissions { publish, publish_denied, subscribe, responds }) = permissions::of(user) else {
+        return begin + " }\n";
+    };
+    let mut block = begin + ", permissions {\n";
+    let lists = [
+        ("publish", "allow", publish),
+        ("publish", "deny", publish_denied),
+        ("subscribe", "allow", subscribe),
+    ];
+    for what in ["publish", "subscribe"] {
+        let _ = writeln!(block, "        {what} {{");
+        for (_, verb, subjects) in
+            lists.iter().filter(|(of, _, subjects)| *of == what && !subjects.is_empty())
+        {
+            let _ = writeln!(block, "          {verb}: [");
+            subjects.iter().for_each(|subject| drop(writeln!(block, "            \"{subject}\"")));
+            block += "          ]\n";
+        }
+        block += "        }\n";
+    }
+    if responds {
+        block += "        allow_responses: true\n";
+    }
+    block + "      } }\n"
+}

@@ -1,0 +1,79 @@
+//! `urna deploy`: creates what the servers must have before any process starts, or shows what is missing.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use nats::{Bus, Clock, Difference, StreamDifference};
+use subjects::Account;
+
+use super::connect_as;
+use crate::settings::Settings;
+
+/// As whom the standing streams of an account are deployed.
+fn user_of(account: Account) -> &'static str {
+    match account {
+        Account::Elections => "deploy",
+        Account::People => "deploy-people",
+    }
+}
+
+/// Deploys, or with `dry_run` only compares: then the status is 1 when something differs.
+pub async fn deploy(settings: &Settings, dry_run: bool, clock: &Clock) -> anyhow::Result<ExitCode> {
+    let mut differs = false;
+    for account in Account::ALL {
+        let bus = connect_as(settings, user_of(account), clock).await?;
+        let found = compare_or_deploy(&bus, account, dry_run).await;
+        for StreamDifference { stream, difference } in
+            found.context("failed to deploy the standing streams")?
+        {
+            differs |= difference != Difference::None;
+            println!("stream {stream}: {}", in_words(&difference, dry_run));
+        }
+    }
+    Ok(if dry_run && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn compare_or_deploy(
+    bus: &Bus,
+    account: Account,
+    dry_run: bool,
+) -> anyhow::Result<Vec<StreamDifference>> {
+    Ok(match dry_run {
+        true => bus.compare_standing(account).await?,
+        false => bus.deploy_standing(account).await?,
+    })
+}
+
+fn in_words(difference: &Difference, dry_run: bool) -> String {
+    match difference {
+        Difference::None => "unchanged".to_owned(),
+        Difference::Missing if dry_run => "would be created".to_owned(),
+        Difference::Missing => "created".to_owned(),
+        Difference::Settings(settings) => {
+            let begin = if dry_run { "would be changed" } else { "changed" };
+            let settings =
+                settings.iter().map(|it| format!("{} from {} to {}", it.setting, it.is, it.declared));
+            format!("{begin}: {}", settings.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nats::SettingDifference;
+
+    #[test]
+    fn a_dry_run_says_what_would_be_done_and_a_deployment_what_was() {
+        let replicas = SettingDifference { setting: "replicas", is: "1".into(), declared: "3".into() };
+        let differing = Difference::Settings(vec![replicas]);
+        for (difference, dry, done) in [
+            (Difference::None, "unchanged", "unchanged"),
+            (Difference::Missing, "would be created", "created"),
+            (differing, "would be changed: replicas from 1 to 3", "changed: replicas from 1 to 3"),
+        ] {
+            assert_eq!(in_words(&difference, true), dry);
+            assert_eq!(in_words(&difference, false), done);
+        }
+    }
+}
