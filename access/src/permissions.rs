@@ -53,11 +53,11 @@ pub fn of(user: User) -> Option<Permissions> {
 }
 
 fn round(table: &mut Table) {
-    table.publishes(&["round.*", "key.*", "vote.*.sealed", "dead.round.*"]);
+    table.publishes(&["round.*", "key.*", "vote.*.sealed", "dead_letter.round.*"]);
     table.uses_durable("round", &Stream::rounds());
     table.reads(&[Stream::rounds(), Stream::tallies()]);
     table.looks_at(&Stream::keys());
-    table.looks_at(&Stream::dead());
+    table.looks_at(&Stream::dead_letters());
     table.may("STREAM.MSG.GET.KEYS");
     table.may("STREAM.MSG.DELETE.KEYS");
     table.stores_objects(&Bucket::pictures());
@@ -74,12 +74,12 @@ fn vote(table: &mut Table) {
 }
 
 fn tally(table: &mut Table) {
-    table.publishes(&["tally.*.counted", "dead.tally.*"]);
+    table.publishes(&["tally.*.counted", "dead_letter.tally.*"]);
     table.reads(&[Stream::rounds()]);
     // Not as a consumer: an answer can be sent anywhere, and this one would hold what the tally itself wrote.
     table.looks_at(&Stream::tallies());
     table.may("STREAM.MSG.GET.TALLIES");
-    table.looks_at(&Stream::dead());
+    table.looks_at(&Stream::dead_letters());
     table.looks_at_logs();
     table.may_of_logs("STREAM.MSG.GET");
     table.uses_durable_of_logs("tally");
@@ -91,17 +91,17 @@ fn result(table: &mut Table) {
 }
 
 fn login(table: &mut Table) {
-    table.publishes(&["login.*.*"]);
-    table.looks_at(&Stream::logins());
+    table.publishes(&["account.*.*"]);
+    table.looks_at(&Stream::accounts());
     table.reads(&[Stream::sessions()]);
 }
 
 fn session(table: &mut Table) {
-    table.publishes(&["session.*.*", "dead.session.*"]);
+    table.publishes(&["session.*.*", "dead_letter.session.*"]);
     table.looks_at(&Stream::sessions());
-    table.looks_at(&Stream::dead());
-    table.uses_durable("session", &Stream::logins());
-    table.may(&format!("STREAM.MSG.GET.{}", Stream::logins().name));
+    table.looks_at(&Stream::dead_letters());
+    table.uses_durable("session", &Stream::accounts());
+    table.may(&format!("STREAM.MSG.GET.{}", Stream::accounts().name));
 }
 
 fn deploy(table: &mut Table) {
@@ -151,10 +151,10 @@ fn auditor(table: &mut Table) {
 
 fn operator(table: &mut Table) {
     auditor(table);
-    table.reads(&[Stream::dead()]);
+    table.reads(&[Stream::dead_letters()]);
     table.may("CONSUMER.NAMES.*");
     table.may("CONSUMER.LIST.*");
-    table.subscribes(&["dead.>"]);
+    table.subscribes(&["dead_letter.>"]);
 }
 
 fn support(table: &mut Table) {
@@ -163,7 +163,7 @@ fn support(table: &mut Table) {
     for stream in table.standing() {
         table.may(&format!("STREAM.MSG.GET.{stream}"));
     }
-    table.subscribes(&["login.>", "session.>", "dead.>"]);
+    table.subscribes(&["account.>", "session.>", "dead_letter.>"]);
 }
 
 /// What is being written of one user.

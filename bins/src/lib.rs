@@ -100,12 +100,12 @@ impl Process {
     fn needs(self) -> (Vec<Stream>, Vec<Bucket>) {
         let streams = match self {
             Self::Urna => Vec::new(),
-            Self::Round => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead()],
+            Self::Round => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead_letters()],
             Self::Vote => vec![Stream::rounds(), Stream::keys(), Stream::tallies()],
-            Self::Tally => vec![Stream::rounds(), Stream::tallies(), Stream::dead()],
+            Self::Tally => vec![Stream::rounds(), Stream::tallies(), Stream::dead_letters()],
             Self::Result => vec![Stream::rounds(), Stream::tallies()],
-            Self::Login => vec![Stream::logins(), Stream::sessions()],
-            Self::Session => vec![Stream::logins(), Stream::sessions(), Stream::dead()],
+            Self::Login => vec![Stream::accounts(), Stream::sessions()],
+            Self::Session => vec![Stream::accounts(), Stream::sessions(), Stream::dead_letters()],
         };
         (streams, if self == Self::Round { vec![Bucket::pictures()] } else { Vec::new() })
     }

@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn nothing_can_be_deleted_from_what_forgets_nothing() {
-        let dead = Stream::dead();
+        let dead = Stream::dead_letters();
         let config = Declared::Stream(&dead).apply_to(Config::default(), 1);
         assert!(config.deny_delete && config.deny_purge && config.discard == DiscardPolicy::New);
     }

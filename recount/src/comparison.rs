@@ -269,7 +269,7 @@ mod tests {
         recount.take(
             4,
             "vote.demo.sealed",
-            br#"{"at":"2026-11-21T09:30:00Z","round":"demo","why":"closed"}"#,
+            br#"{"at":"2026-11-21T09:30:00Z","round":"demo","reason":"closed"}"#,
         );
         let forged = format!(r#"{{"ballot":"{}","voter":"{}","choice":["cats"]}}"#, id(5), "01".repeat(16));
         recount.take(5, CAST, &block(&forged));

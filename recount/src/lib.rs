@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_message_behind_the_seal_is_found() {
         let mut recount = Recount::default();
-        let seal = br#"{"at":"2026-11-21T09:30:00Z","round":"demo","why":"it was closed"}"#;
+        let seal = br#"{"at":"2026-11-21T09:30:00Z","round":"demo","reason":"it was closed"}"#;
         recount.take(1, "vote.demo.sealed", seal);
         recount.take(2, CAST, &block(&ballot(ONE, 1, "cats", None)));
         assert_eq!(recount.sealed_at, Some(1));

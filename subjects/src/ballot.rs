@@ -62,8 +62,8 @@ pub struct RoundSealed {
     pub at: Timestamp,
     /// Which round.
     pub round: RoundId,
-    /// Why, for people.
-    pub why: String,
+    /// The reason, for people.
+    pub reason: String,
 }
 
 /// Everything a round's log can hold.
@@ -116,6 +116,7 @@ impl fmt::Display for Choice {
 
 impl Said for BallotsCast {
     const KIND: &'static str = "ballots_cast";
+    const SUBJECT: &'static str = "vote.*.cast";
 
     fn subject(&self) -> String {
         format!("vote.{}.cast", self.round)
@@ -124,6 +125,7 @@ impl Said for BallotsCast {
 
 impl Said for RoundSealed {
     const KIND: &'static str = "round_sealed";
+    const SUBJECT: &'static str = "vote.*.sealed";
 
     fn subject(&self) -> String {
         RoundSealed::subject_of(&self.round)

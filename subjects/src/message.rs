@@ -9,6 +9,8 @@ use crate::RoundId;
 pub trait Said: Serialize {
     /// What metrics call it.
     const KIND: &'static str;
+    /// The pattern of its subjects, with `*` for each identifier: `vote.*.cast`.
+    const SUBJECT: &'static str;
 
     /// The subject it is published on.
     fn subject(&self) -> String;
@@ -20,7 +22,7 @@ pub trait Heard: Sized {
     ///
     /// # Errors
     /// [`Unreadable`] when the payload is not what the subject promises. The very same message can never
-    /// become readable, so it belongs in the DEAD stream.
+    /// become readable, so it belongs in the DEAD_LETTERS stream.
     fn hear(subject: &str, payload: &[u8]) -> Result<Self, Unreadable>;
 }
 

@@ -20,8 +20,8 @@ pub struct RoundChanged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It came to be, as a draft or already open.
-    Made,
+    /// It was created, as a draft or already open.
+    Created,
     /// Its organiser wrote something else in it.
     Edited,
     /// Ballots are accepted from now on.
@@ -47,29 +47,28 @@ pub struct Round {
     pub options: Vec<RoundOption>,
     /// In which order a voter is shown them. Results keep the organiser's.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub order: Order,
+    pub option_order: OptionOrder,
     /// How a choice is made and counted.
     pub method: Method,
     /// How many options an approval ballot may name at the most; all of them when it says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub most: Option<u32>,
+    pub max_choices: Option<u32>,
     /// Who may vote.
-    pub policy: Policy,
-    /// Whether programs may vote for whom they like, by `X-Voter-Id`. Only where anyone may vote.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
-    pub programs: bool,
-    /// The addresses to which the policy `account` is limited; all when there are none. Names people: for the
+    pub eligibility: Eligibility,
+    /// Which programs may name the voter of a ballot, by `X-Voter-Id`. Only where anyone may vote.
+    pub program_voters: ProgramVoters,
+    /// The addresses to which the eligibility `account` is limited; all when there are none. Names people: for the
     /// organiser's eyes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub emails: Vec<EmailRule>,
+    pub allowed_emails: Vec<EmailRule>,
     /// Whether a voter may replace a ballot by another until the round closes.
-    pub changeable: bool,
+    pub allow_changes: bool,
     /// When its results are shown, and to whom.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub results: ResultsShown,
+    pub results_visibility: ResultsVisibility,
     /// Whether other sites may show its results in a frame.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub embeddable: bool,
+    pub allow_embedding: bool,
     /// Where it stands.
     pub state: RoundState,
     /// When it opens by itself; by hand only when it says nothing.
@@ -89,15 +88,15 @@ impl Round {
             description: String::new(),
             owner: None,
             options: Vec::new(),
-            order: Order::Fixed,
+            option_order: OptionOrder::Fixed,
             method: Method::Plurality,
-            most: None,
-            policy: Policy::Anyone,
-            programs: true,
-            emails: Vec::new(),
-            changeable: false,
-            results: ResultsShown::Always,
-            embeddable: false,
+            max_choices: None,
+            eligibility: Eligibility::Anyone,
+            program_voters: ProgramVoters::Anyone,
+            allowed_emails: Vec::new(),
+            allow_changes: false,
+            results_visibility: ResultsVisibility::Always,
+            allow_embedding: false,
             state: RoundState::Draft,
             opens_at: None,
             closes_at: None,
@@ -115,20 +114,12 @@ impl Round {
 
     /// Whether its results are for everybody now, numbers of every kind included.
     pub fn shows_results_to_all(&self) -> bool {
-        self.results == ResultsShown::Always || self.state == RoundState::Closed
+        self.results_visibility == ResultsVisibility::Always || self.state == RoundState::Closed
     }
 }
 
 fn is_default<T: Default + PartialEq>(it: &T) -> bool {
     *it == T::default()
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn is_yes(it: &bool) -> bool {
-    *it
 }
 
 /// One thing that can be chosen.
@@ -159,7 +150,7 @@ impl RoundOption {
 /// In which order a voter is shown the options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum OptionOrder {
     /// The organiser's, for everybody.
     #[default]
     Fixed,
@@ -170,7 +161,7 @@ pub enum Order {
 /// When the results of a round are shown, and to whom. Its organiser sees them always, and everybody once it is closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ResultsShown {
+pub enum ResultsVisibility {
     /// To everybody, from the start on.
     #[default]
     Always,
@@ -193,13 +184,25 @@ pub enum Method {
 /// Who may vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Policy {
+pub enum Eligibility {
     /// Every browser, known by its signed cookie. One browser, one vote; a person with two browsers can vote twice.
     Anyone,
     /// Whoever has an invite: a signed one-time code. One invite, one vote, whoever holds it.
     Invited,
     /// Whoever has an account, or those whose address the round admits. One account, one vote.
     Account,
+}
+
+/// Which programs may name the voter of a ballot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProgramVoters {
+    /// None.
+    No,
+    /// Every program.
+    Anyone,
+    /// Those with the access token of somebody who may run the round: its organiser, or an admin.
+    Token,
 }
 
 /// Where a round stands.
@@ -216,6 +219,7 @@ pub enum RoundState {
 
 impl Said for RoundChanged {
     const KIND: &'static str = "round_changed";
+    const SUBJECT: &'static str = "round.*";
 
     fn subject(&self) -> String {
         RoundChanged::subject_of(&self.round.id)
@@ -245,7 +249,7 @@ impl Heard for RoundChanged {
 
 /// `key.<round>`: the secret that ties identities to voters. Said once, when the round opens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VoterKeyMade {
+pub struct VoterKeyCreated {
     /// When.
     pub at: Timestamp,
     /// For which round.
@@ -254,22 +258,23 @@ pub struct VoterKeyMade {
     pub key: VoterKey,
 }
 
-impl Said for VoterKeyMade {
-    const KIND: &'static str = "voter_key_made";
+impl Said for VoterKeyCreated {
+    const KIND: &'static str = "voter_key_created";
+    const SUBJECT: &'static str = "key.*";
 
     fn subject(&self) -> String {
-        VoterKeyMade::subject_of(&self.round)
+        VoterKeyCreated::subject_of(&self.round)
     }
 }
 
-impl VoterKeyMade {
+impl VoterKeyCreated {
     /// The subject of one round's key.
     pub fn subject_of(round: &RoundId) -> String {
         format!("key.{round}")
     }
 }
 
-impl Keyed for VoterKeyMade {
+impl Keyed for VoterKeyCreated {
     type Key = RoundId;
 
     fn key_of(subject: &str) -> Result<RoundId, Unreadable> {
@@ -277,7 +282,7 @@ impl Keyed for VoterKeyMade {
     }
 }
 
-impl Heard for VoterKeyMade {
+impl Heard for VoterKeyCreated {
     fn hear(_subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
         from_json(payload)
     }

@@ -29,20 +29,20 @@ pub struct SessionEnded {
     pub session: SessionId,
     /// Whose.
     pub user: UserId,
-    /// Why.
-    pub why: WhyEnded,
+    /// The reason.
+    pub reason: SessionEndReason,
 }
 
 /// Why a session has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WhyEnded {
+pub enum SessionEndReason {
     /// They signed out, there or from another session.
     SignedOut,
     /// Their password was changed elsewhere.
     PasswordChanged,
-    /// They are signed in at so many places that the newest took the place of this one.
-    TooMany,
+    /// The account has as many sessions as it may, and a newer one took the place of this one.
+    SessionLimit,
 }
 
 /// Everything that is said of a session.
@@ -56,6 +56,7 @@ pub enum SessionMessage {
 
 impl Said for SessionOpened {
     const KIND: &'static str = "session_opened";
+    const SUBJECT: &'static str = "session.*.opened";
 
     fn subject(&self) -> String {
         format!("session.{}.opened", self.session)
@@ -64,6 +65,7 @@ impl Said for SessionOpened {
 
 impl Said for SessionEnded {
     const KIND: &'static str = "session_ended";
+    const SUBJECT: &'static str = "session.*.ended";
 
     fn subject(&self) -> String {
         format!("session.{}.ended", self.session)

@@ -48,14 +48,14 @@ pub struct Durable {
 const ROUND_VERSIONS: i64 = 64;
 
 /// How long it is known who registered, proved who they are, and failed to.
-const LOGINS_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const ACCOUNTS_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long it is known which sessions were opened and have ended: longer than any of them lasts.
 const SESSIONS_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 impl Stream {
-    /// What is said of accounts: `login.<user>.…`.
-    pub fn logins() -> Self {
-        Self::keep("LOGINS", "login.*.*", Retention::Age(LOGINS_AGE))
+    /// What is said of accounts: `account.<user>.…`.
+    pub fn accounts() -> Self {
+        Self::keep("ACCOUNTS", "account.*.*", Retention::Age(ACCOUNTS_AGE))
     }
 
     /// Where people are and were signed in: `session.<session>.…`.
@@ -88,9 +88,9 @@ impl Stream {
         Self::keep("TALLIES", "tally.*.counted", Retention::PerSubject(1))
     }
 
-    /// What could not be handled: `dead.<durable>.<stream>`.
-    pub fn dead() -> Self {
-        Self::keep("DEAD", "dead.>", Retention::Everything)
+    /// What could not be handled: `dead_letter.<durable>.<stream>`.
+    pub fn dead_letters() -> Self {
+        Self::keep("DEAD_LETTERS", "dead_letter.>", Retention::Everything)
     }
 
     fn keep(name: &str, subject: &str, retention: Retention) -> Self {
@@ -105,8 +105,8 @@ impl Account {
     /// The streams that exist before any process starts. Those of rounds come with their rounds.
     pub fn streams(self) -> Vec<Stream> {
         match self {
-            Self::Elections => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead()],
-            Self::People => vec![Stream::logins(), Stream::sessions(), Stream::dead()],
+            Self::Elections => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead_letters()],
+            Self::People => vec![Stream::accounts(), Stream::sessions(), Stream::dead_letters()],
         }
     }
 
@@ -127,7 +127,7 @@ impl Durable {
 
     /// The reader that opens and ends sessions.
     pub fn session() -> Self {
-        Self { name: "session", stream: Stream::logins() }
+        Self { name: "session", stream: Stream::accounts() }
     }
 
     /// The reader that keeps the rounds' copy in Postgres.

@@ -41,7 +41,7 @@ pub struct Ledger {
     pub counted: u64,
     /// Ballots whose voter cast another later.
     pub replaced: u64,
-    /// Messages of the log that nobody could read; they lie in DEAD with the reason.
+    /// Messages of the log that nobody could read; they are in DEAD_LETTERS with the reason.
     #[serde(default)]
     pub unreadable: u64,
 }
@@ -59,6 +59,7 @@ impl Ledger {
 
 impl Said for TallyCounted {
     const KIND: &'static str = "tally_counted";
+    const SUBJECT: &'static str = "tally.*.counted";
 
     fn subject(&self) -> String {
         TallyCounted::subject_of(&self.round)

@@ -1,12 +1,12 @@
 //! The result page: the bars for the room, the same numbers as a table, and the ledger.
 
 use serde::Serialize;
-use subjects::{Ledger, Policy, RoundState};
+use subjects::{Eligibility, Ledger, ProgramVoters, RoundState};
 
 use crate::bars::{Bars, Counting};
 use crate::draw::{RenderError, draw};
 use crate::round::RoundHead;
-use crate::{Preview, Schedule, Visitor, ladder_words};
+use crate::{Preview, Schedule, Visitor, eligibility_description};
 
 /// The result of one round, as far as it is counted. `result.js` keeps it current.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,7 +20,7 @@ pub struct ResultPage {
     /// What a link to the page shows.
     pub preview: Preview,
     /// Who may vote, in plain words.
-    pub policy_words: String,
+    pub eligibility_description: String,
     /// Why not everybody sees this page, when that is so.
     pub not_for_all: Option<String>,
     /// The counts.
@@ -43,7 +43,7 @@ pub struct HiddenPage {
     /// What a link to the page shows.
     pub preview: Preview,
     /// Who may vote, in plain words.
-    pub policy_words: String,
+    pub eligibility_description: String,
     /// When the results are shown, and to whom.
     pub hidden_words: String,
     /// Whether voting would open them.
@@ -91,7 +91,11 @@ impl ResultPage {
             round: RoundHead::sample(state),
             schedule: if state == RoundState::Open { Schedule::sample() } else { Schedule::by_hand_sample() },
             preview: Preview::plain_sample(),
-            policy_words: ladder_words(Policy::Anyone, true, false),
+            eligibility_description: eligibility_description(
+                Eligibility::Anyone,
+                ProgramVoters::Anyone,
+                false,
+            ),
             not_for_all: None,
             bars,
             head,
@@ -114,7 +118,7 @@ impl HiddenPage {
             round: RoundHead::sample(RoundState::Open),
             schedule: Schedule::sample(),
             preview: Preview::plain_sample(),
-            policy_words: ladder_words(Policy::Invited, false, false),
+            eligibility_description: eligibility_description(Eligibility::Invited, ProgramVoters::No, false),
             hidden_words,
             opens_by_voting: false,
         };

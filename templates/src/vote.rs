@@ -1,11 +1,11 @@
 //! The vote page: the options of a round, and what this browser has put in the box.
 
 use serde::Serialize;
-use subjects::{Policy, Role, RoundState};
+use subjects::{Eligibility, ProgramVoters, Role, RoundState};
 
 use crate::draw::{RenderError, draw};
 use crate::round::{RoundHead, hostile_labels};
-use crate::{Preview, Schedule, Visitor, ladder_words};
+use crate::{Preview, Schedule, Visitor, eligibility_description};
 
 /// The choice form of one round.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -21,7 +21,7 @@ pub struct VotePage {
     /// What else there is to know before one votes; may be empty, may have several lines.
     pub description: String,
     /// Who may vote, in plain words.
-    pub policy_words: String,
+    pub eligibility_description: String,
     /// What this visitor must do before the ballot is theirs.
     pub gate: Gate,
     /// What the form sends to show that it comes from this page.
@@ -33,9 +33,9 @@ pub struct VotePage {
     /// In the order they are to be shown.
     pub options: Vec<VoteOption>,
     /// How many of them a ballot may name at the most.
-    pub most: usize,
+    pub max_choices: usize,
     /// Whether a vote may be changed until the round closes.
-    pub changeable: bool,
+    pub allow_changes: bool,
     /// The receipt of the ballot this browser has in the box.
     pub receipt: Option<String>,
     /// The page answers a form that was just sent.
@@ -90,7 +90,7 @@ impl VotePage {
         let fresh = Self::sample(RoundState::Open, None);
         let voted = Self::sample(RoundState::Open, Some("cats"));
         let just_voted = Self { just_voted: true, ..voted.clone() };
-        let unchangeable = Self { changeable: false, ..just_voted.clone() };
+        let unchangeable = Self { allow_changes: false, ..just_voted.clone() };
         let problem = Some("Choose one of the options.".to_owned());
         let refused = Self { problem, ..fresh.clone() };
         let mut samples = vec![
@@ -109,10 +109,10 @@ impl VotePage {
         samples
     }
 
-    /// What stands before the ballot under each policy.
+    /// What stands before the ballot under each eligibility.
     fn samples_of_gates() -> Vec<Self> {
-        let invited = Self::under(Policy::Invited);
-        let account = Self::under(Policy::Account);
+        let invited = Self::under(Eligibility::Invited);
+        let account = Self::under(Eligibility::Account);
         let wrong = "This is no code of this round. Look at your invitation again.".to_owned();
         vec![
             Self { gate: Gate::Code, ..invited.clone() },
@@ -128,15 +128,22 @@ impl VotePage {
             Self {
                 gate: Gate::NotOnTheList,
                 visitor: Visitor::sample(Role::Voter),
-                policy_words: ladder_words(Policy::Account, false, true),
+                eligibility_description: eligibility_description(
+                    Eligibility::Account,
+                    ProgramVoters::No,
+                    true,
+                ),
                 ..account.clone()
             },
             Self { visitor: Visitor::sample(Role::Voter), ..account },
         ]
     }
 
-    fn under(policy: Policy) -> Self {
-        Self { policy_words: ladder_words(policy, false, false), ..Self::sample(RoundState::Open, None) }
+    fn under(eligibility: Eligibility) -> Self {
+        Self {
+            eligibility_description: eligibility_description(eligibility, ProgramVoters::No, false),
+            ..Self::sample(RoundState::Open, None)
+        }
     }
 
     fn sample(state: RoundState, chosen: Option<&str>) -> Self {
@@ -146,7 +153,11 @@ impl VotePage {
             schedule: Schedule::sample(),
             preview: Preview::plain_sample(),
             description: String::new(),
-            policy_words: ladder_words(Policy::Anyone, true, false),
+            eligibility_description: eligibility_description(
+                Eligibility::Anyone,
+                ProgramVoters::Anyone,
+                false,
+            ),
             gate: Gate::Open,
             csrf: "0123456789abcdef".to_owned(),
             invite: None,
@@ -154,8 +165,8 @@ impl VotePage {
             options: [("cats", "Cats"), ("dogs", "Dogs")]
                 .map(|(id, label)| VoteOption::sample(id, label, chosen == Some(id)))
                 .into(),
-            most: 1,
-            changeable: true,
+            max_choices: 1,
+            allow_changes: true,
             receipt: chosen.map(|_| "demo-12-1".to_owned()),
             just_voted: false,
             problem: None,
@@ -163,7 +174,7 @@ impl VotePage {
     }
 
     /// Several may be chosen, and two are in the box.
-    fn approval_sample(most: usize) -> Self {
+    fn approval_sample(max_choices: usize) -> Self {
         let ann = VoteOption {
             description: "A carpenter.\nTreasurer since 2024.".to_owned(),
             link: Some("https://example.org/ann".to_owned()),
@@ -175,7 +186,7 @@ impl VotePage {
             ..VoteOption::sample("bob", "Bob", false)
         };
         let options = vec![ann, described, VoteOption::sample("eve", "Eve", true)];
-        Self { options, most, ..Self::sample(RoundState::Open, Some("ann")) }
+        Self { options, max_choices, ..Self::sample(RoundState::Open, Some("ann")) }
     }
 
     fn hostile_sample() -> Self {

@@ -56,7 +56,7 @@ function draw(result) {
   show("final", result.final);
   show("waiting", result.counting === "waiting");
   show("join", result.state === "open");
-  say("policy", result.policy_words);
+  say("eligibility", result.eligibility_description);
   drawLines(result.lines);
   drawCount("total", result.total);
   say("total-unit", unit(result.total, result.method));

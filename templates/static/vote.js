@@ -27,7 +27,7 @@ let sending = false;
 let calm = send?.textContent;
 
 // How many options the ballot may name.
-const most = Number(form.dataset.most);
+const maxChoices = Number(form.dataset.maxChoices);
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -44,18 +44,18 @@ form.addEventListener("submit", (event) => {
 form.addEventListener("change", ({ target }) => {
   if (!send || sending) return;
   send.textContent = calm;
-  if (most > 1) keepWithin(target);
+  if (maxChoices > 1) keepWithin(target);
 });
 
 /** Takes back the tick that is one too many, and says so: a box that cannot be ticked would not say why. */
 function keepWithin(ticked) {
   const chosen = new FormData(form).getAll("choice").length;
   showProblem("");
-  if (chosen > most) {
+  if (chosen > maxChoices) {
     ticked.checked = false;
-    showProblem(`You can choose up to ${most}. Take one away before you choose another.`);
+    showProblem(`You can choose up to ${maxChoices}. Take one away before you choose another.`);
   } else if (chosen > 0) {
-    progress.textContent = `${chosen} of up to ${most} chosen`;
+    progress.textContent = `${chosen} of up to ${maxChoices} chosen`;
   } else {
     progress.textContent = "";
   }
@@ -175,7 +175,7 @@ function showAccepted({ choice, receipt }) {
   document.getElementById("receipt-link").href = `/receipts/${receipt}`;
   confirmation.firstElementChild.hidden = false;
   document.getElementById("watch")?.remove();
-  if (form.dataset.changeable === "true") {
+  if (form.dataset.allowChanges === "true") {
     calm = "Change my vote";
     send.textContent = calm;
   } else {

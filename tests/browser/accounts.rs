@@ -12,7 +12,8 @@ const PASSWORD: &str = "a good long password";
 
 /// An open round that takes votes from accounts.
 async fn members(admin: &Voter) {
-    let round = json!({ "id": "members", "title": "Who?", "options": ["Cats", "Dogs"], "policy": "account" });
+    let round =
+        json!({ "id": "members", "title": "Who?", "options": ["Cats", "Dogs"], "eligibility": "account" });
     let made = admin.makes_round(&round).await;
     assert_eq!(made.status, 201, "{made:?}");
     eventually("one can look at it", || async {
@@ -122,7 +123,8 @@ async fn whoever_is_signed_out_from_elsewhere_is_refused_on_the_page_that_they_s
 #[tokio::test]
 async fn password_managers_are_told_what_each_field_is_and_every_page_fits_a_phone() {
     let world = World::with_urna().await;
-    let board = json!({ "id": "board", "title": "Who?", "options": ["Cats", "Dogs"], "policy": "invited" });
+    let board =
+        json!({ "id": "board", "title": "Who?", "options": ["Cats", "Dogs"], "eligibility": "invited" });
     assert_eq!(world.admin().await.makes_round(&board).await.status, 201);
     let browser = Browser::start(&world).await;
     let admin = browser.window().await;

@@ -19,8 +19,8 @@ async fn ticked(window: &Window) -> serde_json::Value {
 #[tokio::test]
 async fn a_person_ticks_several_options_and_is_told_of_the_one_that_is_too_many() {
     let world = World::with_urna().await;
-    let round = json!({ "id": "board", "title": "Who sits on the board?", "method": "approval", "most": 2,
-        "changeable": true, "options": [
+    let round = json!({ "id": "board", "title": "Who sits on the board?", "method": "approval", "max_choices": 2,
+        "allow_changes": true, "options": [
             { "label": "Ann", "description": "A carpenter.\nTreasurer since 2024.", "link": "https://example.org/ann" },
             { "label": "Bob", "description": "Knows the statutes by heart." }, "Eve"] });
     assert_eq!(world.admin().await.makes_round(&round).await.status, 201);

@@ -203,14 +203,14 @@ async fn what_an_organiser_has_written_is_not_lost_and_moves_without_the_server(
     olga.until(".hangs-on-account label", &[]).await;
     reaches(&olga, ".pick:has([value=account])").await;
     olga.until(".hangs-on-account label", &["Only these addresses"]).await;
-    olga.types("#round-emails", "nobody").await;
+    olga.types("#round-allowed_emails", "nobody").await;
     olga.clicks(SAVE).await;
     let wrong = "Only these addresses hold “nobody”: each must be an e-mail address such as ann@example.org, or a \
                  domain such as @example.org.";
-    olga.until("#round-emails-problem", &[wrong]).await;
+    olga.until("#round-allowed_emails-problem", &[wrong]).await;
     is_for_everyone(&olga).await;
     assert_eq!(olga.runs(labels).await, json!(["Bob", "Dot", "Cem"]));
-    olga.types("#round-emails", "@example.org").await;
+    olga.types("#round-allowed_emails", "@example.org").await;
     olga.clicks(SAVE).await;
     olga.until("#standing .badge", &["Not open yet"]).await;
     stops_at_a_hundred_options(&olga).await;
@@ -240,7 +240,7 @@ async fn the_organisers_pages_can_be_used_by_everyone_and_fit_a_phone() {
     let long = "Donaudampfschifffahrtsgesellschaftskapitän".repeat(4);
     let draft = json!({ "id": "board", "title": long, "options": [long, "ليلى 🐪", "Bob"], "state": "draft",
         "opens_at": "2999-01-01T10:00:00Z" });
-    let open = json!({ "id": "open", "title": "Who?", "options": ["Ann", "Bob"], "policy": "invited" });
+    let open = json!({ "id": "open", "title": "Who?", "options": ["Ann", "Bob"], "eligibility": "invited" });
     for round in [&draft, &open] {
         assert_eq!(admin.makes_round(round).await.status, 201);
     }

@@ -39,7 +39,7 @@ async fn a_page_wakes_up_when_its_round_opens_and_when_it_closes() {
     let world = World::with_urna().await;
     let admin = world.admin().await;
     let wish = json!({ "id": "short", "title": "Who?", "options": ["Cats", "Dogs"], "state": "draft",
-        "opens_at": in_millis(600_000), "results": "after_close" });
+        "opens_at": in_millis(600_000), "results_visibility": "after_close" });
     made(&admin, wish).await;
     let browser = Browser::start(&world).await;
     let (voter, watcher, screen) = (browser.window().await, browser.window().await, browser.window().await);
@@ -111,8 +111,11 @@ async fn a_page_wakes_up_at_its_time_though_nobody_does_anything() {
 async fn a_frame_in_another_sites_page_is_live_and_a_screen_fits() {
     let world = World::with_urna().await;
     let admin = world.admin().await;
-    made(&admin, json!({ "id": "open", "title": "Who?", "options": ["Cats", "Dogs"], "embeddable": true }))
-        .await;
+    made(
+        &admin,
+        json!({ "id": "open", "title": "Who?", "options": ["Cats", "Dogs"], "allow_embedding": true }),
+    )
+    .await;
     let labels: Vec<String> = (1..=8).map(|number| format!("Candidate number {number}")).collect();
     made(&admin, json!({ "id": "eight", "title": "Who sits on the board?", "options": labels })).await;
     let browser = Browser::start(&world).await;

@@ -296,9 +296,10 @@ async fn what_was_changed_is_said_though_the_bus_was_away_at_that_moment() {
     world.nats().start();
     world.servers_answer().await;
     world.start("urna").await;
-    let logins = world.jetstream().await.expect("nats answers").get_stream("LOGINS").await.expect("a stream");
+    let logins =
+        world.jetstream().await.expect("nats answers").get_stream("ACCOUNTS").await.expect("a stream");
     eventually("both changes are said", || async {
-        let said = newest(&logins, &format!("login.{id}.changed")).await?;
+        let said = newest(&logins, &format!("account.{id}.changed")).await?;
         (said["name"] == "Anna" && said["role"] == "organiser").then_some(())
     })
     .await;
@@ -310,7 +311,7 @@ async fn what_was_changed_is_said_though_the_bus_was_away_at_that_moment() {
     let database = world.database().await;
     eventually("nothing is left to say", || async {
         let untold: i64 =
-            sqlx::query_scalar("select count(*) from login.untold").fetch_one(&database).await.ok()?;
+            sqlx::query_scalar("select count(*) from login.outbox").fetch_one(&database).await.ok()?;
         (untold == 0).then_some(())
     })
     .await;

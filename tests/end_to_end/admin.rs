@@ -6,15 +6,16 @@ use urna_world::{Page, Voter, World, eventually};
 use crate::people::{organiser, person, round};
 
 /// A new round as it is filled in: what is not changed in a form is sent too.
-const BOARD: [(&str, &str); 12] = [
+const BOARD: [(&str, &str); 13] = [
     ("title", "Who sits on the board?"),
     ("description", "For two years."),
     ("method", "plurality"),
-    ("most", ""),
-    ("order", "fixed"),
-    ("policy", "anyone"),
-    ("emails", ""),
-    ("results", "always"),
+    ("max_choices", ""),
+    ("option_order", "fixed"),
+    ("eligibility", "anyone"),
+    ("program_voters", "no"),
+    ("allowed_emails", ""),
+    ("results_visibility", "always"),
     ("opens_at", ""),
     ("closes_at", ""),
     ("option_label", "Ann"),
@@ -76,16 +77,20 @@ async fn an_organiser_runs_a_round_from_its_first_draft_to_its_end_by_forms_alon
         assert!(page.contains(part), "{part} is not in {page}");
     }
     let draft = told(&olga).await;
-    assert_eq!((&draft["state"], &draft["programs"]), (&json!("draft"), &json!(false)));
+    assert_eq!((&draft["state"], &draft["program_voters"]), (&json!("draft"), &json!("no")));
     let seen = version(&page);
-    let saved =
-        with(&[("title", "Who leads the board?"), ("changeable", "yes"), ("version", &seen), ("do", "save")]);
+    let saved = with(&[
+        ("title", "Who leads the board?"),
+        ("allow_changes", "yes"),
+        ("version", &seen),
+        ("do", "save"),
+    ]);
     assert_eq!(
         led(&olga.fills_in(THE_BOARD, THE_BOARD, &saved).await),
         (303, format!("{THE_BOARD}?done=saved").as_str())
     );
     let draft = told(&olga).await;
-    assert_eq!((&draft["title"], &draft["changeable"]), (&json!("Who leads the board?"), &json!(true)));
+    assert_eq!((&draft["title"], &draft["allow_changes"]), (&json!("Who leads the board?"), &json!(true)));
 
     let question = olga.opens(&format!("{THE_BOARD}/open")).await;
     assert!(
@@ -118,9 +123,9 @@ async fn what_is_wrong_stands_beside_its_field_and_what_was_typed_stays() {
         ("title", "  "),
         ("description", "Kept <as it is>"),
         ("method", "approval"),
-        ("most", "two"),
-        ("policy", "account"),
-        ("emails", "ann@example.org\r\nnobody"),
+        ("max_choices", "two"),
+        ("eligibility", "account"),
+        ("allowed_emails", "ann@example.org\r\nnobody"),
         ("closes_at", "2020-01-01T10:00"),
         ("option_label", "Ann"),
         ("option_label", ""),
@@ -222,7 +227,7 @@ async fn a_round_that_has_begun_is_edited_where_it_may_be() {
     round(
         &olga,
         "board",
-        json!({ "policy": "account", "emails": ["@example.org"], "method": "approval", "most": 1 }),
+        json!({ "eligibility": "account", "allowed_emails": ["@example.org"], "method": "approval", "max_choices": 1 }),
     )
     .await;
     let page = olga.opens("/admin/rounds/board").await;
@@ -242,24 +247,24 @@ async fn a_round_that_has_begun_is_edited_where_it_may_be() {
     };
     let edited = [
         ("description", "New."),
-        ("emails", "@example.org @example.com"),
-        ("embeddable", "yes"),
+        ("allowed_emails", "@example.org @example.com"),
+        ("allow_embedding", "yes"),
         ("closes_at", "2999-01-01T10:00"),
     ];
     assert_eq!(save(&edited).await.status, 303);
     let told = olga.asks("/rounds/board").await.body;
-    assert_eq!((&told["description"], &told["embeddable"]), (&json!("New."), &json!(true)));
-    assert_eq!((&told["closes_at"], &told["most"]), (&json!("2999-01-01T10:00:00Z"), &json!(1)));
+    assert_eq!((&told["description"], &told["allow_embedding"]), (&json!("New."), &json!(true)));
+    assert_eq!((&told["closes_at"], &told["max_choices"]), (&json!("2999-01-01T10:00:00Z"), &json!(1)));
     assert!(olga.opens("/admin/rounds/board").await.contains("&lt;iframe src="), "what to embed is told");
     let fewer = save(&[
         ("description", "New."),
-        ("emails", "@example.com"),
-        ("embeddable", "yes"),
+        ("allowed_emails", "@example.com"),
+        ("allow_embedding", "yes"),
         ("closes_at", ""),
     ])
     .await;
     assert_eq!(fewer.status, 409);
-    assert!(fewer.html.contains("This round has begun and keeps its emails."), "{}", fewer.html);
+    assert!(fewer.html.contains("This round has begun and keeps its allowed_emails."), "{}", fewer.html);
     world.close().await;
 }
 

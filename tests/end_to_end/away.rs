@@ -19,12 +19,12 @@ struct Scene {
     invites: Vec<String>,
 }
 
-/// A round of each policy, somebody who is signed in, and somebody who is no more.
+/// A round of each eligibility, somebody who is signed in, and somebody who is no more.
 async fn scene() -> Scene {
     let world = World::with_urna_owning(&[Own::Redis]).await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "board", json!({ "policy": "invited" })).await;
-    round(&olga, "members", json!({ "policy": "account" })).await;
+    round(&olga, "board", json!({ "eligibility": "invited" })).await;
+    round(&olga, "members", json!({ "eligibility": "account" })).await;
     let invites = olga.invites("board", 4).await;
     let ann = person(&world, "Ann").await;
     person(&world, "Ben").await;

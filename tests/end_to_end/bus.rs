@@ -97,13 +97,13 @@ async fn a_message_that_nobody_can_read_is_buried_with_its_reason_and_counting_g
     jetstream.publish("vote.demo.cast", "not a block".into()).await.unwrap().await.unwrap();
     let after = world.voter_at("urna", "after").insists("cats").await;
     assert!(after.is_accepted());
-    let dead = jetstream.get_stream("DEAD").await.unwrap();
+    let dead = jetstream.get_stream("DEAD_LETTERS").await.unwrap();
     let buried = eventually("the message is buried", || async {
-        dead.get_last_raw_message_by_subject("dead.tally.VOTES-demo").await.ok()
+        dead.get_last_raw_message_by_subject("dead_letter.tally.VOTES-demo").await.ok()
     })
     .await;
     let buried: Value = serde_json::from_slice(&buried.payload).unwrap();
-    assert_eq!((&buried["sequence"], &buried["why"]), (&2.into(), &"no JSON at line 1 column 2".into()));
+    assert_eq!((&buried["sequence"], &buried["reason"]), (&2.into(), &"no JSON at line 1 column 2".into()));
     eventually("the ledger shows it", || async {
         let results = world.voter().asks("/rounds/demo/results").await.body;
         (results["total"] == 2 && results["ledger"]["unreadable"] == 1).then_some(())

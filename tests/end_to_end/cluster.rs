@@ -50,7 +50,7 @@ async fn holds(world: World, load: Load) {
 async fn every_stream_has_a_copy_on_every_node() {
     let world = two_vote_processes().await;
     let jetstream = world.jetstream().await.unwrap();
-    for name in ["ROUNDS", "KEYS", "TALLIES", "DEAD", "VOTES-demo"] {
+    for name in ["ROUNDS", "KEYS", "TALLIES", "DEAD_LETTERS", "VOTES-demo"] {
         let stream = jetstream.get_stream(name).await.unwrap();
         assert_eq!(stream.cached_info().config.num_replicas, NODES, "{name}");
     }

@@ -68,7 +68,7 @@ async fn a_table_is_the_organisers_at_any_moment_and_everybodys_when_the_round_i
 async fn results_stand_in_the_frame_of_another_site_only_where_the_round_says_so() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "open", json!({ "embeddable": true })).await;
+    round(&olga, "open", json!({ "allow_embedding": true })).await;
     round(&olga, "plain", json!({})).await;
     for (path, wanted, words) in [
         ("/embed/open", 200, "Round open"),
@@ -130,7 +130,7 @@ async fn a_big_screen_shows_how_to_join_and_never_what_is_hidden() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
     round(&olga, "open", json!({})).await;
-    round(&olga, "secret", json!({ "results": "after_close" })).await;
+    round(&olga, "secret", json!({ "results_visibility": "after_close" })).await;
     for id in ["open", "secret"] {
         let program = world.voter_at("urna", "a");
         assert!(once_open(|| program.votes_in(id, "cats")).await.is_accepted());

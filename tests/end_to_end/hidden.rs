@@ -32,7 +32,7 @@ const TELLTALES: [&str; 12] = [
 /// A draft of Olga's whose results are shown as it says, opened, with votes in it.
 async fn voted(world: &World, olga: &Voter, id: &str, results: &str) -> Voter {
     let round = json!({ "id": id, "title": format!("Round {id}"), "options": ["Cats", "Dogs"],
-        "results": results, "embeddable": true, "state": "draft" });
+        "results_visibility": results, "allow_embedding": true, "state": "draft" });
     let made = olga.makes_round(&round).await;
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!(olga.opens_round(id).await.status, 200);
@@ -251,7 +251,7 @@ async fn a_stream_of_a_hidden_round_tells_its_state_alone_and_the_results_when_i
     // Begun while its results were for everybody.
     let (first, stream) = next(world.voter().streams("/rounds/secret/events").await).await;
     assert!(first.starts_with("id: 0\nevent: result\n"), "{first}");
-    let hide = json!({ "results": "after_close" });
+    let hide = json!({ "results_visibility": "after_close" });
     assert_eq!(olga.patches("/rounds/secret", &hide).await.status, 200);
     let (hidden, stream) = next(stream).await;
     assert!(hidden.starts_with("event: round\n"), "{hidden}");

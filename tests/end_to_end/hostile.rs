@@ -45,10 +45,10 @@ fn shapes() -> Vec<Row> {
         make("nothing for a text", json!({ "title": null }), "title"),
         make("a text for a list", json!({ "options": "Ann" }), "options"),
         make("a wrong type far inside", json!({ "options": ["Ann", { "label": {} }] }), "options[1].label"),
-        make("a text for yes or no", json!({ "changeable": "yes" }), "changeable"),
-        make("a number that is none", json!({ "most": -1, "method": "approval" }), "most"),
-        make("a number beyond all", json!({ "most": 1e30, "method": "approval" }), "most"),
-        make("more than there are", json!({ "most": 3, "method": "approval" }), "most"),
+        make("a text for yes or no", json!({ "allow_changes": "yes" }), "allow_changes"),
+        make("a number that is none", json!({ "max_choices": -1, "method": "approval" }), "max_choices"),
+        make("a number beyond all", json!({ "max_choices": 1e30, "method": "approval" }), "max_choices"),
+        make("more than there are", json!({ "max_choices": 3, "method": "approval" }), "max_choices"),
         make("an unknown field", json!({ "colour": "red" }), "colour"),
         make(
             "an unknown field inside",
@@ -113,17 +113,21 @@ fn times() -> Vec<Row> {
         ),
         make("a moment without a zone", json!({ "opens_at": "2099-01-01T00:00:00" }), "opens_at"),
         make("a state to begin in that is an end", json!({ "state": "closed" }), "state"),
-        make("a word that is none", json!({ "results": "never" }), "results"),
-        make("addresses where anyone may vote", json!({ "emails": ["@example.org"] }), "emails"),
+        make("a word that is none", json!({ "results_visibility": "never" }), "results_visibility"),
+        make(
+            "addresses where anyone may vote",
+            json!({ "allowed_emails": ["@example.org"] }),
+            "allowed_emails",
+        ),
         make(
             "an address that is none",
-            json!({ "policy": "account", "emails": ["example.org"] }),
-            "emails[0]",
+            json!({ "eligibility": "account", "allowed_emails": ["example.org"] }),
+            "allowed_emails[0]",
         ),
         make(
             "an address that looks like another",
-            json!({ "policy": "account", "emails": ["a\u{200b}nn@example.org"] }),
-            "emails[0]",
+            json!({ "eligibility": "account", "allowed_emails": ["a\u{200b}nn@example.org"] }),
+            "allowed_emails[0]",
         ),
     ]
 }
@@ -239,7 +243,7 @@ async fn whatever_is_wrong_with_what_is_sent_is_named_and_nothing_comes_of_it() 
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
     for (id, state) in [("draft", "draft"), ("open", "open"), ("closed", "open")] {
-        let wish = json!({ "id": id, "title": id, "options": ["Ann", "Bob"], "state": state, "policy": if id == "draft" { "invited" } else { "anyone" } });
+        let wish = json!({ "id": id, "title": id, "options": ["Ann", "Bob"], "state": state, "eligibility": if id == "draft" { "invited" } else { "anyone" } });
         assert_eq!(olga.makes_round(&wish).await.status, 201);
     }
     assert_eq!(olga.closes_round("closed").await.status, 200);

@@ -13,7 +13,7 @@
 //! - [`exports`] results as they leave: as CSV, in frames, on screens, in previews
 //! - [`pictures`] what options look like
 //! - [`admin`] the same in a browser that runs no script
-//! - [`ladder`] how sure one vote is
+//! - [`eligibility`] how sure one vote is
 //! - [`accounts`] what people do with an account
 //! - [`sessions`] how they begin, where they are good, and how they end
 //! - [`away`] what goes on without Redis
@@ -45,11 +45,11 @@ mod cluster;
 mod crashes;
 mod development;
 mod drill;
+mod eligibility;
 mod exports;
 mod hidden;
 mod hostile;
 mod isolation;
-mod ladder;
 mod limits;
 mod load;
 mod methods;

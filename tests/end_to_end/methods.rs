@@ -39,7 +39,7 @@ fn wrong(answer: &Answer) -> Vec<(u16, &str)> {
 
 async fn approval(olga: &Voter, more: Value) -> Answer {
     let mut round = json!({ "id": "board", "title": "Who?", "options": ["Ann", "Bob", "Eve"],
-        "method": "approval", "most": 2, "changeable": true });
+        "method": "approval", "max_choices": 2, "allow_changes": true });
     for (name, value) in more.as_object().expect("an object") {
         round[name] = value.clone();
     }
@@ -52,7 +52,7 @@ async fn an_approval_ballot_gives_each_of_its_options_a_vote_and_a_change_takes_
     let olga = organiser(&world, "Olga").await;
     let made = approval(&olga, json!({})).await;
     assert_eq!(
-        (made.status.as_u16(), &made.body["method"], &made.body["most"]),
+        (made.status.as_u16(), &made.body["method"], &made.body["max_choices"]),
         (201, &json!("approval"), &json!(2))
     );
     let (ann, ben) = (world.voter(), world.voter());
@@ -136,8 +136,8 @@ async fn a_shuffled_round_shows_every_voter_an_order_of_their_own_and_keeps_it()
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
     let labels: Vec<String> = (1..=12).map(|number| format!("option {number}")).collect();
-    let round = json!({ "id": "board", "title": "Who?", "options": labels, "order": "shuffled" });
-    assert_eq!(olga.makes_round(&round).await.body["order"], "shuffled");
+    let round = json!({ "id": "board", "title": "Who?", "options": labels, "option_order": "shuffled" });
+    assert_eq!(olga.makes_round(&round).await.body["option_order"], "shuffled");
     let (ann, ben) = (world.voter(), world.voter());
     let fixed: Vec<String> = (1..=12).map(|number| format!("option-{number}")).collect();
     let (first, other) = (order(&ann).await, order(&ben).await);
@@ -167,10 +167,13 @@ async fn a_shuffled_round_shows_every_voter_an_order_of_their_own_and_keeps_it()
 async fn what_is_said_of_an_option_is_shown_and_its_link_leads_to_the_web_alone() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    let round = json!({ "id": "board", "title": "Who?", "state": "draft", "embeddable": true, "results": "after_close",
+    let round = json!({ "id": "board", "title": "Who?", "state": "draft", "allow_embedding": true, "results_visibility": "after_close",
         "options": [{ "label": "Ann", "description": "A <b>carpenter</b>.", "link": "https://Example.org/ann" }, "Bob"] });
     let made = olga.makes_round(&round).await.body;
-    assert_eq!((&made["embeddable"], &made["results"]), (&json!(true), &json!("after_close")));
+    assert_eq!(
+        (&made["allow_embedding"], &made["results_visibility"]),
+        (&json!(true), &json!("after_close"))
+    );
     assert_eq!(made["options"][0]["link"], "https://example.org/ann");
     let (ann, bob) = ("/rounds/board/options/ann", "/rounds/board/options/bob");
     let linked = olga.patches(bob, &json!({ "link": "http://example.org/bob" })).await;
@@ -199,26 +202,29 @@ async fn what_is_said_of_an_option_is_shown_and_its_link_leads_to_the_web_alone(
 async fn a_round_that_has_begun_keeps_how_it_is_voted_in_and_when_its_results_are_shown() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    assert_eq!(approval(&olga, json!({ "results": "after_close" })).await.status, 201);
+    assert_eq!(approval(&olga, json!({ "results_visibility": "after_close" })).await.status, 201);
     for edit in [
         json!({ "method": "plurality" }),
-        json!({ "most": null }),
-        json!({ "order": "shuffled" }),
-        json!({ "results": "always" }),
+        json!({ "max_choices": null }),
+        json!({ "option_order": "shuffled" }),
+        json!({ "results_visibility": "always" }),
     ] {
         let refused = olga.patches("/rounds/board", &edit).await;
         assert_eq!((refused.status.as_u16(), refused.kind()), (409, "round-begun"), "{edit}");
     }
     let renamed = olga.patches("/rounds/board/options/ann", &json!({ "description": "New" })).await;
     assert_eq!(renamed.kind(), "round-begun");
-    assert_eq!(olga.patches("/rounds/board", &json!({ "embeddable": true })).await.body["embeddable"], true);
+    assert_eq!(
+        olga.patches("/rounds/board", &json!({ "allow_embedding": true })).await.body["allow_embedding"],
+        true
+    );
     for (round, field) in [
-        (json!({ "method": "approval", "most": 4 }), "most"),
-        (json!({ "method": "approval", "most": 0 }), "most"),
-        (json!({ "most": 1 }), "most"),
+        (json!({ "method": "approval", "max_choices": 4 }), "max_choices"),
+        (json!({ "method": "approval", "max_choices": 0 }), "max_choices"),
+        (json!({ "max_choices": 1 }), "max_choices"),
         (json!({ "method": "borda" }), "method"),
-        (json!({ "order": "random" }), "order"),
-        (json!({ "results": "never" }), "results"),
+        (json!({ "option_order": "random" }), "option_order"),
+        (json!({ "results_visibility": "never" }), "results_visibility"),
     ] {
         let mut wish = json!({ "title": "T", "options": ["A", "B", "C"] });
         for (name, value) in round.as_object().expect("an object") {
@@ -238,15 +244,15 @@ async fn the_largest_round_that_may_be_fits_into_one_message_and_onto_a_page() {
             "link": format!("https://example.org/{}", "x".repeat(1_980)) })
     };
     let options: Vec<Value> = (0..100).map(option).collect();
-    let emails: Vec<String> =
+    let allowed_emails: Vec<String> =
         (0..1_000).map(|number| format!("{number:04}{}@{}.org", "x".repeat(60), "y".repeat(63))).collect();
     let round = json!({ "id": "board", "title": "🐪".repeat(200), "description": "🐫".repeat(2_000),
-        "options": options, "policy": "account", "emails": emails, "method": "approval" });
+        "options": options, "eligibility": "account", "allowed_emails": allowed_emails, "method": "approval" });
     let made = olga.makes_round(&round).await;
     assert_eq!(made.status, 201, "{made:?}");
     let read = olga.asks("/rounds/board").await.body;
     assert_eq!(read["options"].as_array().map(Vec::len), Some(100));
-    assert_eq!(read["emails"].as_array().map(Vec::len), Some(1_000));
+    assert_eq!(read["allowed_emails"].as_array().map(Vec::len), Some(1_000));
     let page = eventually("voters read it", || async {
         let page = world.voter().looks_at("/vote/board").await;
         (page.status == 200).then_some(page.html)

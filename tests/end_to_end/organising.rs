@@ -92,7 +92,7 @@ async fn a_draft_is_its_organisers_and_gets_its_options_one_by_one() {
     let robert = json!({ "id": "bob", "label": "Robert", "description": "", "link": null, "picture": null });
     assert_eq!(olga.asks(&bob).await.body, robert);
 
-    assert_eq!(refusal(&otto.opens_round("who-sits-on-the-board").await), (403, "not-yours"));
+    assert_eq!(refusal(&otto.opens_round("who-sits-on-the-board").await), (403, "not-your-round"));
     let opened = olga.opens_round("who-sits-on-the-board").await;
     assert_eq!((&opened.body["state"], labels(&opened.body)), (&json!("open"), vec!["Ann", "Robert"]));
     assert!(is_listed(&otto).await);
@@ -170,7 +170,7 @@ async fn everything_that_is_wrong_with_a_round_is_named_at_once() {
     let olga = organiser(&world, "Olga").await;
     let wish = json!({
         "id": "Board!", "title": "", "description": "x".repeat(2_001), "options": ["A", { "label": 7 }, "A"],
-        "policy": "friends", "programs": "yes", "emails": ["example.org"], "changeable": 1,
+        "eligibility": "friends", "program_voters": "yes", "allowed_emails": ["example.org"], "allow_changes": 1,
         "opens_at": "noon", "owner": "me",
     });
     let answer = olga.makes_round(&wish).await;
@@ -186,10 +186,10 @@ async fn everything_that_is_wrong_with_a_round_is_named_at_once() {
         "title",
         "description",
         "options[1].label",
-        "policy",
-        "programs",
-        "emails[0]",
-        "changeable",
+        "eligibility",
+        "program_voters",
+        "allowed_emails[0]",
+        "allow_changes",
         "opens_at",
         "owner",
     ] {

@@ -185,7 +185,7 @@ async fn only_its_organiser_gives_an_option_a_picture_and_only_before_the_round_
     for (who, expected) in [
         (world.voter(), (401, "sign-in")),
         (person(&world, "Ann").await, (403, "not-allowed")),
-        (otto, (403, "not-yours")),
+        (otto, (403, "not-your-round")),
     ] {
         assert_eq!(refusal(&who.puts(CATS, "image/png", picture()).await), expected);
         assert_eq!(refusal(&who.deletes(CATS).await), expected);

@@ -24,7 +24,7 @@ fn receipt(answer: &Answer) -> String {
 async fn a_receipt_says_whether_its_ballot_counts_and_never_what_it_says() {
     let mut world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    let round = json!({ "id": "board", "title": "Who?", "options": ["Ann", "Bob"], "changeable": true });
+    let round = json!({ "id": "board", "title": "Who?", "options": ["Ann", "Bob"], "allow_changes": true });
     assert_eq!(olga.makes_round(&round).await.status, 201);
     let (ann, ben, stranger) = (world.voter(), world.voter(), world.voter());
     let accepted = || async { Some(ann.votes_in("board", "ann").await).filter(Answer::is_accepted) };

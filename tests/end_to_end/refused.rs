@@ -226,7 +226,7 @@ const FORMS: [(&str, &str); 16] = [
 async fn a_form_that_was_not_shown_to_the_browser_that_sends_it_does_nothing() {
     let world = World::with_urna().await;
     let (olga, ann) = (organiser(&world, "Olga").await, person(&world, "Ann").await);
-    round(&olga, "board", json!({ "policy": "account" })).await;
+    round(&olga, "board", json!({ "eligibility": "account" })).await;
     let (user, session) = (id_of(&ann).await, session_of(&olga).await);
     crate::people::becomes(&world.admin().await, &olga, "admin").await;
     let theirs = ann.looks_at("/account").await.csrf().expect("a form");

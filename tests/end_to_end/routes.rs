@@ -185,7 +185,7 @@ fn behind_bracket(text: &str) -> &str {
 async fn each_route_lets_in_whom_the_table_says_and_nobody_else() {
     let world = World::with_urna().await;
     let (owner, other) = (organiser(&world, "Olga").await, organiser(&world, "Otto").await);
-    round(&owner, "board", json!({ "policy": "invited" })).await;
+    round(&owner, "board", json!({ "eligibility": "invited" })).await;
     let home = owner.opens("/").await;
     let (_, file) = home.split_once("stylesheet\" href=\"").expect("a style sheet");
     let file = file.split('"').next().expect("its address");

@@ -97,8 +97,8 @@ impl Scene {
 
     async fn votes(&mut self) {
         becomes(&self.world.admin().await, &self.ann, "organiser").await;
-        for (id, policy) in [("open", "anyone"), ("board", "invited"), ("members", "account")] {
-            let options = json!({ "policy": policy, "options": ["Aardvark", "Zebra"] });
+        for (id, eligibility) in [("open", "anyone"), ("board", "invited"), ("members", "account")] {
+            let options = json!({ "eligibility": eligibility, "options": ["Aardvark", "Zebra"] });
             round(&self.ann, id, options).await;
         }
         let codes = self.ann.invites("board", 3).await;

@@ -53,7 +53,7 @@ async fn an_ended_session_is_refused_everywhere_within_a_second_and_no_other_is(
     let admin = Voter::browser(&world.address("login"));
     admin.signs_in(ADMIN, ADMIN_PASSWORD).await;
     let members =
-        json!({ "id": "members", "title": "Who?", "options": ["Cats", "Dogs"], "policy": "account" });
+        json!({ "id": "members", "title": "Who?", "options": ["Cats", "Dogs"], "eligibility": "account" });
     assert_eq!(admin.at(&world.address("round")).makes_round(&members).await.status, 201);
     let everywhere = async |voter: &Voter| {
         let at = |name: &str| voter.at(&world.address(name));
@@ -123,7 +123,7 @@ async fn a_new_password_ends_every_other_session() {
     let ended = said(&world, "SESSIONS").await.into_iter().filter(|(subject, _)| subject.ends_with(".ended"));
     let ended: Vec<Value> = ended.map(|(_, text)| serde_json::from_str(&text).expect("JSON")).collect();
     assert_eq!(ended.len(), 2);
-    assert!(ended.iter().all(|message| message["why"] == "password_changed"), "{ended:?}");
+    assert!(ended.iter().all(|message| message["reason"] == "password_changed"), "{ended:?}");
     world.close().await;
 }
 
@@ -135,10 +135,10 @@ async fn a_session_is_opened_once_however_often_its_proof_is_delivered() {
     let told = world.voter().posts("/register", &ann).await;
     let ann = world.voter().bearing(told.body["access_token"].as_str().expect("a token"));
     let (user, session) = (id_of(&ann).await, session_of(&ann).await);
-    let logins = said(&world, "LOGINS").await;
+    let logins = said(&world, "ACCOUNTS").await;
     let proof = |(subject, text): &&(String, String)| subject.ends_with(".proved") && text.contains(&session);
     let (subject, proof) = logins.iter().find(proof).expect("a proof of this session").clone();
-    assert_eq!(subject, format!("login.{user}.proved"));
+    assert_eq!(subject, format!("account.{user}.authenticated"));
     let opened = format!("session.{session}.opened");
     let openings = async || said(&world, "SESSIONS").await.iter().filter(|(it, _)| *it == opened).count();
     assert_eq!(openings().await, 1);
@@ -354,8 +354,8 @@ async fn an_account_has_at_most_a_hundred_sessions_and_the_oldest_makes_room() {
     assert_eq!(newest.asks("/sessions").await.body["sessions"].as_array().map(Vec::len), Some(100));
     let ended = ended().await;
     let [ended] = &ended[..] else { panic!("one session makes room: {ended:?}") };
-    assert_eq!((&ended["session"], &ended["why"]), (&json!(first), &json!("too_many")));
+    assert_eq!((&ended["session"], &ended["reason"]), (&json!(first), &json!("session_limit")));
     let metrics = newest.opens("/metrics").await;
-    assert!(metrics.contains("urna_session_ended_total{why=\"too_many\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("urna_session_ended_total{why=\"session_limit\"} 1\n"), "{metrics}");
     world.close().await;
 }

@@ -24,13 +24,13 @@ fn recount(log: &[Option<VoteMessage>]) -> Recount {
 
 #[test]
 fn an_announcement_on_its_way_during_a_repair_is_no_contradiction() {
-    let plan = Plan { is_approval: true, changeable: false, ..Plan::of(7_580_997_800_175_682_544) };
+    let plan = Plan { is_approval: true, allow_changes: false, ..Plan::of(7_580_997_800_175_682_544) };
     assert_eq!(run_to_end(&plan).violation, None);
 }
 
 #[test]
 fn an_answer_to_a_count_that_has_ended_is_none_to_the_next() {
-    let plan = Plan { is_approval: true, changeable: false, ..Plan::of(14_596_652_963_728_025_784) };
+    let plan = Plan { is_approval: true, allow_changes: false, ..Plan::of(14_596_652_963_728_025_784) };
     assert_eq!(run_to_end(&plan).violation, None);
 }
 
@@ -42,9 +42,9 @@ proptest! {
     fn whatever_happens_on_the_way_the_tally_says_what_the_recount_says(
         seed in any::<u64>(),
         is_approval in any::<bool>(),
-        changeable in any::<bool>(),
+        allow_changes in any::<bool>(),
     ) {
-        let plan = Plan { is_approval, changeable, ..Plan::of(seed) };
+        let plan = Plan { is_approval, allow_changes, ..Plan::of(seed) };
         let Ending { violation, log, counts } = run_to_end(&plan);
         prop_assert_eq!(violation, None);
         let recount = recount(&log);
@@ -66,7 +66,7 @@ proptest! {
             prop_assert_eq!(votes, recount.counted() as i64);
         }
         prop_assert!(counts.is_final && recount.sealed_at.is_some());
-        if !changeable {
+        if !allow_changes {
             prop_assert_eq!(recount.replaced, 0);
         }
     }

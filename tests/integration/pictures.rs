@@ -15,7 +15,7 @@ fn showing(picture: PictureId) -> RoundChanged {
     let cats = RoundOption::new(OptionId::parse("cats").expect("a name"), "Cats");
     let options = vec![RoundOption { picture: Some(picture), ..cats }];
     let round = Round { options, ..Round::blank(RoundId::parse("board").expect("a name")) };
-    RoundChanged { at: Clock::system().now(), change: Change::Made, round }
+    RoundChanged { at: Clock::system().now(), change: Change::Created, round }
 }
 
 /// The actor round by a clock that goes ahead so many milliseconds.

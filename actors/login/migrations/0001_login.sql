@@ -16,7 +16,7 @@ create table login.account (
 create index account_by_age on login.account (created_at, id);
 
 -- What was committed and is still to be said on the bus, in its order. Empty but for moments.
-create table login.untold (
+create table login.outbox (
     number  bigint generated always as identity primary key,
     account uuid   not null references login.account on delete cascade,
     -- Names the message on the bus, so that saying it twice is harmless.
@@ -25,4 +25,4 @@ create table login.untold (
     body    json   not null
 );
 
-create index untold_by_account on login.untold (account, number);
+create index outbox_by_account on login.outbox (account, number);

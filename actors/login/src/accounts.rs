@@ -5,8 +5,8 @@ use nats::{Expect, TraceContext};
 use schema::Away;
 use secrecy::SecretString;
 use subjects::{
-    Email, LoginChanged, LoginProved, LoginRefused, LoginRegistered, LoginSecured, MessageId, Origin, Person,
-    Role, SessionId, Timestamp, UserId,
+    AccountAuthenticated, AccountAuthenticationFailed, AccountChanged, AccountPasswordChanged,
+    AccountRegistered, Email, MessageId, Origin, Person, Role, SessionId, Timestamp, UserId,
 };
 use tracing::{debug, warn};
 
@@ -61,11 +61,11 @@ pub(crate) enum NotDone {
 
 impl Handle {
     /// Makes an account and signs its owner in.
-    pub(crate) async fn register(&self, person: Registration, from: Origin) -> Result<SignedIn, NotDone> {
+    pub(crate) async fn register(&self, person: Registration, origin: Origin) -> Result<SignedIn, NotDone> {
         let this = self.clone();
         self.to_its_end(async move {
-            let account = this.add(person, &from).await?;
-            match this.open_session(&account, from).await {
+            let account = this.add(person, &origin).await?;
+            match this.open_session(&account, origin).await {
                 Err(NotDone::NotOpened) => Err(NotDone::RegisteredNotOpened),
                 opened => opened,
             }
@@ -78,29 +78,29 @@ impl Handle {
         &self,
         email: Email,
         password: SecretString,
-        from: Origin,
+        origin: Origin,
     ) -> Result<SignedIn, NotDone> {
         let this = self.clone();
         self.to_its_end(async move {
-            let account = this.prove(&email, password, &from).await?;
-            this.open_session(&account, from).await
+            let account = this.prove(&email, password, &origin).await?;
+            this.open_session(&account, origin).await
         })
         .await
     }
 
-    /// Changes an account for whoever is signed in to it, in the session `kept`.
+    /// Changes an account for whoever is signed in to it, in the session `kept_session`.
     pub(crate) async fn change(
         &self,
         user: UserId,
         changes: Changes,
-        kept: SessionId,
-        from: Origin,
+        kept_session: SessionId,
+        origin: Origin,
     ) -> Result<Account, NotDone> {
         let this = self.clone();
         self.to_its_end(async move {
             let account = this.store.find(user).await?.ok_or(NotKept::NoSuchAccount)?;
-            this.check_old(&account, &changes, from).await?;
-            let (after, tellings) = this.changed(account, changes, kept).await?;
+            this.check_old(&account, &changes, origin).await?;
+            let (after, tellings) = this.changed(account, changes, kept_session).await?;
             if !tellings.is_empty() {
                 this.store.change(&after, tellings).await?;
                 tell_now_or_later(&this.store, &this.bus, user).await;
@@ -141,13 +141,13 @@ impl Handle {
     async fn add(
         &self,
         Registration { name, email, password }: Registration,
-        from: &Origin,
+        origin: &Origin,
     ) -> Result<Account, NotDone> {
         let hash = self.hashing.hash(password).await?;
         let person = Person { user: UserId::random(), name, email, role: Role::Voter };
         let account = Account { person, hash, created_at: self.clock.now(), version: 1 };
-        let (at, person, from) = (account.created_at, account.person.clone(), from.clone());
-        let telling = Telling::of(&LoginRegistered { at, person, from });
+        let (at, person, origin) = (account.created_at, account.person.clone(), origin.clone());
+        let telling = Telling::of(&AccountRegistered { at, person, origin });
         self.store.add(&account, telling).await?;
         tell_now_or_later(&self.store, &self.bus, account.person.user).await;
         Ok(account)
@@ -155,7 +155,12 @@ impl Handle {
 
     /// The account of this address, if that is its password. Whether there is such an account makes no difference to
     /// the time it takes.
-    async fn prove(&self, email: &Email, password: SecretString, from: &Origin) -> Result<Account, NotDone> {
+    async fn prove(
+        &self,
+        email: &Email,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<Account, NotDone> {
         let found = self.store.find_by_email(email).await?;
         let hash = found.as_ref().map(|account| account.hash.clone());
         let compared = self.hashing.compare(password.clone(), hash).await?;
@@ -169,17 +174,18 @@ impl Handle {
                 Ok(account)
             }
             Compared::Different => {
-                self.refuse(&account, from.clone());
+                self.refuse(&account, origin.clone());
                 Err(NotDone::WrongPassword)
             }
         }
     }
 
     /// Proves to the session actor who this is, and waits until it has opened a session.
-    async fn open_session(&self, account: &Account, from: Origin) -> Result<SignedIn, NotDone> {
+    async fn open_session(&self, account: &Account, origin: Origin) -> Result<SignedIn, NotDone> {
         let session = SessionId::random();
         let opening = self.openings.expect(session).ok_or(NotDone::NotOpened)?;
-        let proved = LoginProved { at: self.clock.now(), person: account.person.clone(), from, session };
+        let proved =
+            AccountAuthenticated { at: self.clock.now(), person: account.person.clone(), origin, session };
         let told = self.bus.say(&proved, &MessageId::random(), Expect::Nothing, TraceContext::start()).await;
         told.map_err(|why| {
             warn!(%why, "nobody was told of a sign-in");
@@ -198,14 +204,14 @@ impl Handle {
         Ok(SignedIn { person: account.person.clone(), session, expires_at: opened.expires_at })
     }
 
-    async fn check_old(&self, account: &Account, changes: &Changes, from: Origin) -> Result<(), NotDone> {
+    async fn check_old(&self, account: &Account, changes: &Changes, origin: Origin) -> Result<(), NotDone> {
         let is_moving = changes.email.as_ref().is_some_and(|email| *email != account.person.email);
         if changes.new.is_none() && !is_moving {
             return Ok(());
         }
         let old = changes.old.clone().ok_or(NotDone::OldPasswordMissing)?;
         if self.hashing.compare(old, Some(account.hash.clone())).await? == Compared::Different {
-            self.refuse(account, from);
+            self.refuse(account, origin);
             return Err(NotDone::WrongOldPassword);
         }
         Ok(())
@@ -216,7 +222,7 @@ impl Handle {
         &self,
         mut account: Account,
         changes: Changes,
-        kept: SessionId,
+        kept_session: SessionId,
     ) -> Result<(Account, Vec<Telling>), NotDone> {
         let mut tellings = Vec::new();
         let at = self.clock.now();
@@ -224,18 +230,22 @@ impl Handle {
         account.person.name = changes.name.unwrap_or(account.person.name);
         account.person.email = changes.email.unwrap_or(account.person.email);
         if account.person != before {
-            tellings.push(Telling::of(&LoginChanged { at, person: account.person.clone() }));
+            tellings.push(Telling::of(&AccountChanged { at, person: account.person.clone() }));
         }
         if let Some(new) = changes.new {
             account.hash = self.hashing.hash(new).await?;
-            tellings.push(Telling::of(&LoginSecured { at, user: before.user, kept: Some(kept) }));
+            tellings.push(Telling::of(&AccountPasswordChanged {
+                at,
+                user: before.user,
+                kept_session: Some(kept_session),
+            }));
         }
         Ok((account, tellings))
     }
 
     /// Says that somebody gave a wrong password, while the answer is on its way.
-    fn refuse(&self, account: &Account, from: Origin) {
-        let refused = LoginRefused { at: self.clock.now(), user: account.person.user, from };
+    fn refuse(&self, account: &Account, origin: Origin) {
+        let refused = AccountAuthenticationFailed { at: self.clock.now(), user: account.person.user, origin };
         let bus = self.bus.clone();
         self.bus.spawn(async move {
             let told = bus.say(&refused, &MessageId::random(), Expect::Nothing, TraceContext::start()).await;

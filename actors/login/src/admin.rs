@@ -6,7 +6,9 @@ use nats::{Bus, Clock};
 use schema::Away;
 use secrecy::SecretString;
 use sqlx::PgPool;
-use subjects::{Email, LoginChanged, LoginRegistered, LoginSecured, Origin, Person, Role, Timestamp, UserId};
+use subjects::{
+    AccountChanged, AccountPasswordChanged, AccountRegistered, Email, Origin, Person, Role, Timestamp, UserId,
+};
 use tracing::{info, warn};
 
 use crate::Handle;
@@ -89,11 +91,11 @@ fn admin(email: Email, hash: SecretString, now: Timestamp) -> Account {
 fn tellings(made: &MadeAdmin, at: Timestamp) -> Vec<Telling> {
     match made {
         MadeAdmin::New(person) => {
-            vec![Telling::of(&LoginRegistered { at, person: person.clone(), from: Origin::default() })]
+            vec![Telling::of(&AccountRegistered { at, person: person.clone(), origin: Origin::default() })]
         }
         MadeAdmin::Known(person) => vec![
-            Telling::of(&LoginChanged { at, person: person.clone() }),
-            Telling::of(&LoginSecured { at, user: person.user, kept: None }),
+            Telling::of(&AccountChanged { at, person: person.clone() }),
+            Telling::of(&AccountPasswordChanged { at, user: person.user, kept_session: None }),
         ],
     }
 }

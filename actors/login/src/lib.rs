@@ -1,10 +1,10 @@
 //! The login: proves who a person is.
 //!
 //! - hears   [`SessionOpened`](subjects::SessionOpened)
-//! - says    [`LoginRegistered`](subjects::LoginRegistered), [`LoginProved`](subjects::LoginProved),
-//!   [`LoginRefused`](subjects::LoginRefused), [`LoginChanged`](subjects::LoginChanged),
-//!   [`LoginSecured`](subjects::LoginSecured)
-//! - keeps   `login.account`, `login.untold`
+//! - says    [`AccountRegistered`](subjects::AccountRegistered), [`AccountAuthenticated`](subjects::AccountAuthenticated),
+//!   [`AccountAuthenticationFailed`](subjects::AccountAuthenticationFailed), [`AccountChanged`](subjects::AccountChanged),
+//!   [`AccountPasswordChanged`](subjects::AccountPasswordChanged)
+//! - keeps   `login.account`, `login.outbox`
 //!
 //! Promise: a password is never stored, said or logged.
 //!

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nats::{Bus, Expect, SayError, TraceContext};
 use schema::Away;
-use subjects::{Heard, LoginMessage, MessageId, Unreadable, UserId};
+use subjects::{AccountMessage, Heard, MessageId, Unreadable, UserId};
 use tracing::{debug, warn};
 
 use crate::store::{Store, Untold};
@@ -64,14 +64,14 @@ pub(crate) async fn keep_telling(store: Arc<Store>, bus: Bus) {
 }
 
 async fn say(bus: &Bus, untold: &Untold) -> Result<(), NotTold> {
-    let id = MessageId::named(format!("login.{}", untold.id));
+    let id = MessageId::named(format!("account.{}", untold.id));
     let trace = TraceContext::start();
-    let said = match LoginMessage::hear(&untold.subject, untold.body.as_bytes())? {
-        LoginMessage::Registered(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
-        LoginMessage::Proved(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
-        LoginMessage::Refused(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
-        LoginMessage::Changed(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
-        LoginMessage::Secured(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
+    let said = match AccountMessage::hear(&untold.subject, untold.body.as_bytes())? {
+        AccountMessage::Registered(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
+        AccountMessage::Authenticated(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
+        AccountMessage::AuthenticationFailed(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
+        AccountMessage::Changed(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
+        AccountMessage::PasswordChanged(message) => bus.say(&message, &id, Expect::Nothing, trace).await,
     };
     said?;
     Ok(())

@@ -3,7 +3,7 @@
 
 use metrics::counter;
 use nats::{Bus, Clock, Expect, SayError, TraceContext, Unavailable};
-use subjects::{Change, Heard, MessageId, Round, RoundChanged, RoundId, Stream, VoterKey, VoterKeyMade};
+use subjects::{Change, Heard, MessageId, Round, RoundChanged, RoundId, Stream, VoterKey, VoterKeyCreated};
 
 use crate::changing::Changing;
 use crate::making::Making;
@@ -93,7 +93,7 @@ impl Book {
         let mut bits = [0; 32];
         getrandom::fill(&mut bits).expect("the system has random numbers");
         let key =
-            VoterKeyMade { at: self.clock.now(), round: round.clone(), key: VoterKey::from_bytes(bits) };
+            VoterKeyCreated { at: self.clock.now(), round: round.clone(), key: VoterKey::from_bytes(bits) };
         match self.bus.say(&key, &MessageId::random(), Expect::LastOfSubject(0), trace).await {
             Ok(_) => Answer::KeyMade,
             // Somebody else made the key, or we did before we died. There must only ever be one.
@@ -103,7 +103,7 @@ impl Book {
     }
 
     async fn find_key(&self, round: &RoundId) -> Answer {
-        match self.bus.newest_of(&Stream::keys().name, &VoterKeyMade::subject_of(round)).await {
+        match self.bus.newest_of(&Stream::keys().name, &VoterKeyCreated::subject_of(round)).await {
             Ok(key) => Answer::KeyFound(key.is_some()),
             Err(fault) => Answer::Failed(fault.to_string()),
         }
@@ -111,7 +111,7 @@ impl Book {
 
     /// Destroys the voter key of a round, if there is any.
     pub async fn destroy_key(&self, round: &RoundId) -> Result<(), Unavailable> {
-        self.bus.destroy_newest(&Stream::keys().name, &VoterKeyMade::subject_of(round)).await
+        self.bus.destroy_newest(&Stream::keys().name, &VoterKeyCreated::subject_of(round)).await
     }
 
     async fn publish(&self, changed: &RoundChanged, expected: u64, trace: TraceContext) -> Answer {
@@ -132,7 +132,7 @@ impl Book {
 
 fn name(change: Change) -> &'static str {
     match change {
-        Change::Made => "made",
+        Change::Created => "created",
         Change::Edited => "edited",
         Change::Opened => "opened",
         Change::Closed => "closed",

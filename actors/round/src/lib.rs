@@ -1,7 +1,7 @@
 //! The round: what is being voted on, and when.
 //!
 //! - hears   [`RoundChanged`] (durable `round`), [`TallyCounted`]
-//! - says    [`RoundChanged`], [`VoterKeyMade`](subjects::VoterKeyMade), [`RoundSealed`](subjects::RoundSealed)
+//! - says    [`RoundChanged`], [`VoterKeyCreated`](subjects::VoterKeyCreated), [`RoundSealed`](subjects::RoundSealed)
 //! - keeps   the ROUNDS stream; a copy of it in Postgres, `round.round`
 //!
 //! Promise: a round is made once, however many processes make it at once.

@@ -37,7 +37,7 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the log of a closed round is back that an operator has deleted.
 pub const LOOK_FOR_LOG_EVERY: Duration = Duration::from_secs(60);
 /// Why a round is sealed, in the seal.
-const WHY: &str = "it was closed";
+const REASON: &str = "it was closed";
 
 /// The life of one round.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ impl Lifecycle {
             return self.go(State::LookingAtLog, Action::LookAtLog);
         }
         if is_on(Mutation::SealBeforeState) && rules::is_over(&round, now.wall) {
-            let seal = RoundSealed { at: now.wall, round: self.id.clone(), why: WHY.to_owned() };
+            let seal = RoundSealed { at: now.wall, round: self.id.clone(), reason: REASON.to_owned() };
             return self.go(State::WritingSeal, Action::WriteSeal(seal));
         }
         let deed = if rules::is_due(&round, now.wall) {
@@ -222,7 +222,7 @@ impl Lifecycle {
     fn log_seen(&mut self, log: LogState, now: Now) -> Vec<Action> {
         match log {
             LogState::Writable => {
-                let seal = RoundSealed { at: now.wall, round: self.id.clone(), why: WHY.to_owned() };
+                let seal = RoundSealed { at: now.wall, round: self.id.clone(), reason: REASON.to_owned() };
                 self.go(State::WritingSeal, Action::WriteSeal(seal))
             }
             // By another process, or by an operator, by hand.

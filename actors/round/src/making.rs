@@ -48,7 +48,7 @@ impl Making {
             }
             (State::DestroyingKey(there), _) => Next::End(Err(NotMade::Exists(there.clone()))),
             (State::Reading, Answer::Read(None)) => {
-                let (writing, step) = Writing::begin(Change::Made, self.round.clone(), 0, now);
+                let (writing, step) = Writing::begin(Change::Created, self.round.clone(), 0, now);
                 self.state = State::Writing(Box::new(writing));
                 Next::Step(step)
             }
@@ -103,7 +103,7 @@ mod tests {
     fn a_round_is_made_where_there_is_none() {
         let (mut making, step) = begun(Draft);
         let Step::Publish { changed, expected: 0 } = step else { panic!("{step:?}") };
-        assert_eq!((changed.change, &changed.round), (Change::Made, &round(Draft)));
+        assert_eq!((changed.change, &changed.round), (Change::Created, &round(Draft)));
         let entry = Entry { version: 7, round: round(Draft) };
         assert_eq!(making.on(Answer::Published(7), at(NOW)), Next::End(Ok(entry)));
         assert_eq!(begun(Open).1, Step::MakeKey, "an open one gets its key first");

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_round_that_opens_gets_its_key_then_its_log_then_its_state() {
-        for change in [Change::Opened, Change::Made] {
+        for change in [Change::Opened, Change::Created] {
             let (mut writing, step) = begin(change, Open);
             assert_eq!(step, Step::MakeKey);
             assert_eq!(writing.on(Answer::KeyMade, at(NOW)), Next::Step(Step::MakeLog));
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn what_does_not_open_a_round_is_published_at_once() {
         for (change, state) in
-            [(Change::Edited, Open), (Change::Made, Draft), (Change::Closed, RoundState::Closed)]
+            [(Change::Edited, Open), (Change::Created, Draft), (Change::Closed, RoundState::Closed)]
         {
             assert_eq!(begin(change, state).1, published(state, change));
         }

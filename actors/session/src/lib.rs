@@ -1,6 +1,6 @@
 //! The session: where somebody is signed in, from the proof to the end.
 //!
-//! - hears   [`LoginMessage`] (durable `session`)
+//! - hears   [`AccountMessage`] (durable `session`)
 //! - says    [`SessionOpened`], [`SessionEnded`]
 //! - keeps   in Redis: each session's record, each person's sessions, and what was last said of each account
 //!
@@ -21,8 +21,8 @@ use metrics::counter;
 use nats::intake::{Delivery, Fault, Intake};
 use nats::{Bus, Clock, Expect, SayError, TraceContext};
 use subjects::{
-    Durable, LoginChanged, LoginMessage, LoginProved, LoginSecured, MessageId, SessionEnded, SessionId,
-    SessionOpened, UserId, WhyEnded,
+    AccountAuthenticated, AccountChanged, AccountMessage, AccountPasswordChanged, Durable, MessageId,
+    SessionEndReason, SessionEnded, SessionId, SessionOpened, UserId,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -100,7 +100,7 @@ pub fn start(given: &Given) -> Handle {
     let store = Store::new(redis, idle, longest);
     let actor = Sessions { bus: bus.clone(), clock: clock.clone(), store: store.clone(), longest }.start();
     let intake = Intake { bus: bus.clone(), durable: Durable::session(), clock: clock.clone(), stop };
-    bus.spawn(intake.each(actor.clone().recipient::<Delivery<LoginMessage>>()));
+    bus.spawn(intake.each(actor.clone().recipient::<Delivery<AccountMessage>>()));
     Handle { bus, clock, store, edge, idle, actor }
 }
 
@@ -122,10 +122,10 @@ impl Actor for Sessions {
     type Context = Context<Self>;
 }
 
-impl Handler<Delivery<LoginMessage>> for Sessions {
+impl Handler<Delivery<AccountMessage>> for Sessions {
     type Result = ResponseFuture<Result<(), Fault>>;
 
-    fn handle(&mut self, delivery: Delivery<LoginMessage>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, delivery: Delivery<AccountMessage>, _: &mut Context<Self>) -> Self::Result {
         let this = self.clone();
         let heard = self.bus.spawn(async move { this.hear(delivery).await });
         Box::pin(async move {
@@ -154,24 +154,29 @@ enum Later {
 }
 
 impl Sessions {
-    async fn hear(&self, delivery: Delivery<LoginMessage>) -> Result<(), Later> {
+    async fn hear(&self, delivery: Delivery<AccountMessage>) -> Result<(), Later> {
         let (sequence, trace) = (delivery.sequence, next(delivery.trace));
         match delivery.message {
-            LoginMessage::Proved(proved) => self.open(sequence, trace, proved).await,
-            LoginMessage::Changed(changed) => self.rename(sequence, &changed).await,
-            LoginMessage::Secured(secured) => self.end_others(sequence, trace, &secured).await,
-            LoginMessage::Registered(_) | LoginMessage::Refused(_) => Ok(()),
+            AccountMessage::Authenticated(proved) => self.open(sequence, trace, proved).await,
+            AccountMessage::Changed(changed) => self.rename(sequence, &changed).await,
+            AccountMessage::PasswordChanged(secured) => self.end_others(sequence, trace, &secured).await,
+            AccountMessage::Registered(_) | AccountMessage::AuthenticationFailed(_) => Ok(()),
         }
     }
 
-    async fn open(&self, sequence: u64, trace: TraceContext, proved: LoginProved) -> Result<(), Later> {
-        let LoginProved { at, person, from, session } = proved;
+    async fn open(
+        &self,
+        sequence: u64,
+        trace: TraceContext,
+        proved: AccountAuthenticated,
+    ) -> Result<(), Later> {
+        let AccountAuthenticated { at, person, origin, session } = proved;
         if rules::is_stale(at, self.clock.now()) {
             debug!(session.id = %session, "not opened: its proof is too old");
             return Ok(());
         }
         let expires_at = rules::expires_at(at, self.longest);
-        let record = Record { person, from, opened_at: at, expires_at };
+        let record = Record { person, origin, opened_at: at, expires_at };
         let user = record.person.user;
         let opening = self.store.open(session, &record, sequence).await?;
         if opening.before == Before::Ended {
@@ -205,13 +210,13 @@ impl Sessions {
     async fn make_room(&self, user: UserId, opened: SessionId, trace: TraceContext) -> Result<(), Later> {
         let sessions = self.sessions_of(user).await?;
         for session in rules::too_many(&sessions, opened) {
-            self.end_and_tell(user, session, WhyEnded::TooMany, trace.next()).await?;
+            self.end_and_tell(user, session, SessionEndReason::SessionLimit, trace.next()).await?;
         }
         Ok(())
     }
 
     /// Noted first, so that a session that is just being opened learns of it.
-    async fn rename(&self, sequence: u64, changed: &LoginChanged) -> Result<(), Later> {
+    async fn rename(&self, sequence: u64, changed: &AccountChanged) -> Result<(), Later> {
         let user = changed.person.user;
         self.store.note_change(sequence, &changed.person).await?;
         let sessions = self.sessions_of(user).await?;
@@ -223,17 +228,17 @@ impl Sessions {
         &self,
         sequence: u64,
         trace: TraceContext,
-        secured: &LoginSecured,
+        secured: &AccountPasswordChanged,
     ) -> Result<(), Later> {
         let place = Place { sequence, at: secured.at };
         self.store.note_password(secured.user, place).await?;
         for member in self.store.of_user(secured.user).await? {
             let is_later = opened_at(&member).is_some_and(|opened| opened.is_surely_after(place));
-            if secured.kept == Some(member.id) || is_later {
+            if secured.kept_session == Some(member.id) || is_later {
                 continue;
             }
-            let why = WhyEnded::PasswordChanged;
-            self.end_and_tell(secured.user, member.id, why, trace.next()).await?;
+            let reason = SessionEndReason::PasswordChanged;
+            self.end_and_tell(secured.user, member.id, reason, trace.next()).await?;
         }
         Ok(())
     }
@@ -243,11 +248,11 @@ impl Sessions {
         &self,
         user: UserId,
         session: SessionId,
-        why: WhyEnded,
+        reason: SessionEndReason,
         trace: TraceContext,
     ) -> Result<(), Later> {
-        self.end(session, why).await?;
-        self.tell_end(user, session, why, trace).await?;
+        self.end(session, reason).await?;
+        self.tell_end(user, session, reason, trace).await?;
         Ok(self.store.forget(user, session).await?)
     }
 
@@ -255,13 +260,13 @@ impl Sessions {
         if !self.store.is_of_user(user, session).await? {
             return Err(NotEnded::NoSuchSession);
         }
-        let before = self.end(session, WhyEnded::SignedOut).await?;
+        let before = self.end(session, SessionEndReason::SignedOut).await?;
         self.store.forget(user, session).await?;
         if before == Before::Nothing {
             return Err(NotEnded::NoSuchSession);
         }
         // The person is signed out, whether or not anybody hears of it.
-        let told = self.tell_end(user, session, WhyEnded::SignedOut, TraceContext::start()).await;
+        let told = self.tell_end(user, session, SessionEndReason::SignedOut, TraceContext::start()).await;
         if let Err(fault) = told {
             warn!(session.id = %session, %fault, "the session has ended, but nobody was told");
         }
@@ -273,13 +278,13 @@ impl Sessions {
         Ok(self.store.of_user(user).await?.iter().map(|member| member.id).collect())
     }
 
-    async fn end(&self, session: SessionId, why: WhyEnded) -> Result<Before, Away> {
+    async fn end(&self, session: SessionId, reason: SessionEndReason) -> Result<Before, Away> {
         let before = self.store.end(session).await?;
         if before == Before::Open {
-            let label = match why {
-                WhyEnded::SignedOut => "signed_out",
-                WhyEnded::PasswordChanged => "password_changed",
-                WhyEnded::TooMany => "too_many",
+            let label = match reason {
+                SessionEndReason::SignedOut => "signed_out",
+                SessionEndReason::PasswordChanged => "password_changed",
+                SessionEndReason::SessionLimit => "session_limit",
             };
             counter!("urna_session_ended_total", "why" => label).increment(1);
             debug!(session.id = %session, why = label, "ended");
@@ -291,10 +296,10 @@ impl Sessions {
         &self,
         user: UserId,
         session: SessionId,
-        why: WhyEnded,
+        reason: SessionEndReason,
         trace: TraceContext,
     ) -> Result<(), SayError> {
-        let ended = SessionEnded { at: self.clock.now(), session, user, why };
+        let ended = SessionEnded { at: self.clock.now(), session, user, reason };
         let id = MessageId::named(format!("session.{session}.ended"));
         self.bus.say(&ended, &id, Expect::Nothing, trace).await.map(|_| ())
     }

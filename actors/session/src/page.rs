@@ -112,8 +112,8 @@ impl Handle {
             opened_at: record.opened_at,
             last_seen: last_seen(record.opened_at, now, self.idle, member.left),
             expires_at: record.expires_at,
-            address: record.from.address,
-            browser: record.from.browser,
+            address: record.origin.network,
+            browser: record.origin.user_agent,
             current: member.id == caller.session,
         })
     }

@@ -119,7 +119,7 @@ impl BoxActor {
         let own =
             OwnBlocks { name: MessageId::random(), folded: Arc::default(), is_caught_up: Arc::default() };
         let actor = Self {
-            ballot_box: BallotBox::new(round.id.clone(), round.changeable, own.name.clone()),
+            ballot_box: BallotBox::new(round.id.clone(), round.allow_changes, own.name.clone()),
             queue,
             log,
             clock: given.clock.clone(),

@@ -83,10 +83,10 @@ struct Step<'a, R> {
 
 impl<R> BallotBox<R> {
     /// A box that has folded nothing. No other box may ever have this name.
-    pub fn new(round: RoundId, changeable: bool, name: MessageId) -> Self {
+    pub fn new(round: RoundId, allow_changes: bool, name: MessageId) -> Self {
         Self {
             round,
-            judge: Judge::new(changeable, name.clone()),
+            judge: Judge::new(allow_changes, name.clone()),
             name,
             blocks: 0,
             pace: Pace::default(),

@@ -14,7 +14,7 @@ use crate::waiting::{Accepted, Outcome, Waiting};
 /// The ballots that wait, and the fold of the log against which they are judged.
 #[derive(Debug)]
 pub(crate) struct Judge<R> {
-    changeable: bool,
+    allow_changes: bool,
     /// The ids of the box's blocks begin with this.
     name: MessageId,
     pub fold: Fold,
@@ -23,8 +23,8 @@ pub(crate) struct Judge<R> {
 }
 
 impl<R> Judge<R> {
-    pub fn new(changeable: bool, name: MessageId) -> Self {
-        Self { changeable, name, fold: Fold::default(), waiting: VecDeque::new() }
+    pub fn new(allow_changes: bool, name: MessageId) -> Self {
+        Self { allow_changes, name, fold: Fold::default(), waiting: VecDeque::new() }
     }
 
     pub fn hand_in(&mut self, mut ballots: VecDeque<Waiting<R>>) {
@@ -95,7 +95,7 @@ impl<R> Judge<R> {
         let mut builder = BlockBuilder::default();
         let mut with_block = Vec::new();
         while let Some(waiting) = self.waiting.pop_front() {
-            let (answer, outcome) = match self.fold.judge(&mut builder, &waiting.ballot, self.changeable) {
+            let (answer, outcome) = match self.fold.judge(&mut builder, &waiting.ballot, self.allow_changes) {
                 Verdict::NoRoom => {
                     self.waiting.push_front(waiting);
                     break;

@@ -1,6 +1,6 @@
 //! The vote: accepts or refuses ballots.
 //!
-//! - hears   [`RoundChanged`], [`VoterKeyMade`], [`TallyCounted`], and each open round's own log
+//! - hears   [`RoundChanged`], [`VoterKeyCreated`], [`TallyCounted`], and each open round's own log
 //! - says    [`BallotsCast`](subjects::BallotsCast)
 //! - keeps   nothing but the fold of each open round's log, in memory
 //!
@@ -32,7 +32,7 @@ use std::sync::{Arc, RwLock};
 
 use actix::ArbiterHandle;
 use nats::{Bus, Clock, Newest, Projection};
-use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted, VoterKey, VoterKeyMade};
+use subjects::{Round, RoundChanged, RoundId, RoundState, Stream, TallyCounted, VoterKey, VoterKeyCreated};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use web::{Check, Edge};
@@ -69,7 +69,7 @@ pub struct Given {
 pub struct Vote {
     given: Given,
     rounds: Projection<RoundId, RoundChanged>,
-    keys: Projection<RoundId, VoterKeyMade>,
+    keys: Projection<RoundId, VoterKeyCreated>,
     /// Up to where each round is counted.
     tallies: Projection<RoundId, TallyCounted>,
     closed: Closed,

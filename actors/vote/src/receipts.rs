@@ -62,7 +62,7 @@ impl Vote {
         let log = Log::of(self.given.bus.clone(), round.id.clone());
         let cast = log.ballot_at(place).await.map_err(|_| Untold::NotReady)?.ok_or(Untold::NoSuchBallot)?;
         let is_replaced = match self.open_box(&round.id) {
-            _ if !round.changeable => false,
+            _ if !round.allow_changes => false,
             Some(open) => is_replaced_in_box(&open, cast.0, place).await?,
             None => self.closed.holds(&log, cast).await?,
         };

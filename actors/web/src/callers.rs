@@ -73,6 +73,17 @@ impl Callers {
         verdict
     }
 
+    /// Whose access token came as `Authorization: Bearer`; `None` without one, whatever the cookies say.
+    ///
+    /// # Errors
+    /// As of [`Callers::caller`].
+    pub async fn bearer(&self, request: &HttpRequest) -> Result<Option<Caller>, Problem> {
+        match bearer(request) {
+            Some(_) => self.caller(request).await,
+            None => Ok(None),
+        }
+    }
+
     /// Who is calling, if they may do what takes this role.
     ///
     /// # Errors

@@ -97,6 +97,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unknown-caller", "Not known", sentence(&why.to_string()))
     }
 
+    /// 403: the round is another organiser's.
+    pub fn not_your_round(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not-your-round", "Not your round", detail)
+    }
+
     /// 401: this takes somebody who is signed in, and nobody is. A browser that opens a page is sent to sign in.
     pub fn sign_in() -> Self {
         let detail = "Sign in first.";

@@ -72,10 +72,10 @@ impl Proxies {
 
     /// Where a request came from, as people are shown it.
     pub fn origin(&self, request: &HttpRequest) -> Origin {
-        let browser = request.headers().get(header::USER_AGENT).map(|value| value.as_bytes());
-        let browser = String::from_utf8_lossy(browser.unwrap_or_default());
-        let browser = browser.chars().filter(|c| !c.is_control()).take(BROWSER_MAX).collect();
-        Origin { address: self.address(request).to_string(), browser }
+        let user_agent = request.headers().get(header::USER_AGENT).map(|value| value.as_bytes());
+        let user_agent = String::from_utf8_lossy(user_agent.unwrap_or_default());
+        let user_agent = user_agent.chars().filter(|c| !c.is_control()).take(BROWSER_MAX).collect();
+        Origin { network: self.address(request).to_string(), user_agent }
     }
 
     /// What the addresses of our pages begin with, without a slash at the end.
@@ -186,15 +186,15 @@ mod tests {
 
     #[test]
     fn what_a_browser_calls_itself_is_shortened_and_cleaned() {
-        let browser = |agent: &[u8]| {
+        let origin = |agent: &[u8]| {
             let agent = header::HeaderValue::from_bytes(agent).unwrap();
             let request = from("203.0.113.5").insert_header((header::USER_AGENT, agent));
             proxies().origin(&request.to_http_request())
         };
-        let expected = Origin { address: "203.0.113.5".into(), browser: "Fox\u{fffd}é".into() };
-        assert_eq!(browser(b"Fo\tx\xff\xc3\xa9"), expected);
-        assert_eq!(browser("\u{9b}31mFox\u{fffd}é".as_bytes()).browser, "31mFox\u{fffd}é");
-        assert_eq!(browser("é".repeat(300).as_bytes()).browser.chars().count(), BROWSER_MAX);
+        let expected = Origin { network: "203.0.113.5".into(), user_agent: "Fox\u{fffd}é".into() };
+        assert_eq!(origin(b"Fo\tx\xff\xc3\xa9"), expected);
+        assert_eq!(origin("\u{9b}31mFox\u{fffd}é".as_bytes()).user_agent, "31mFox\u{fffd}é");
+        assert_eq!(origin("é".repeat(300).as_bytes()).user_agent.chars().count(), BROWSER_MAX);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Record {
     /// Who is signed in. Their role is what counts, whatever a token says.
     pub person: Person,
     /// From where.
-    pub from: Origin,
+    pub origin: Origin,
     /// Since when.
     pub opened_at: Timestamp,
     /// When it ends at the latest, however much it is used.
@@ -93,7 +93,7 @@ mod tests {
 
     const RECORD: &str = r#"{
         "person": {"user": "67e55044-10b1-426f-9247-bb680e5fe0c8", "name": "Ann", "email": "ann@example.org", "role": "organiser"},
-        "from": {"address": "203.0.113.5", "browser": "Fox"},
+        "origin": {"network": "203.0.113.5", "user_agent": "Fox"},
         "opened_at": "2026-11-21T09:30:00Z",
         "expires_at": "2026-11-21T21:30:00Z"
     }"#;

@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::AckKind;
 use metrics::counter;
-use subjects::{Durable, MessageBuried, MessageId};
+use subjects::{Durable, MessageDeadLettered, MessageId};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -39,22 +39,22 @@ impl Intake {
         sent.map_err(|cause| format!("failed to acknowledge: {cause}"))
     }
 
-    /// Stores in the DEAD stream that no redelivery can help a message. Its id makes doing it twice harmless.
+    /// Stores in the DEAD_LETTERS stream that no redelivery can help a message. Its id makes doing it twice harmless.
     ///
     /// # Errors
     /// The reason, for people. Whether it is stored is not known.
     pub(super) async fn dead_letter(&self, message: &StoredMessage, why: String) -> Result<(), String> {
         let (durable, stream, sequence) = (self.durable.name, &self.durable.stream.name, message.sequence);
         error!(durable, stream, sequence, why, "dead-lettered a message");
-        let dead = MessageBuried {
+        let dead = MessageDeadLettered {
             at: self.clock.now(),
             durable: durable.to_owned(),
             stream: stream.clone(),
             sequence,
             subject: message.subject.clone(),
-            why,
+            reason: why,
         };
-        let id = MessageId::named(format!("dead.{durable}.{stream}.{sequence}"));
+        let id = MessageId::named(format!("dead_letter.{durable}.{stream}.{sequence}"));
         let trace = message.trace.map_or_else(TraceContext::start, TraceContext::next);
         let stored = self.bus.say(&dead, &id, Expect::Nothing, trace).await;
         stored.map_err(|cause| format!("failed to dead-letter a message: {cause}"))?;

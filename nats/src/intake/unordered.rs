@@ -39,7 +39,7 @@ pub enum Event<R> {
     Delivered(Vec<Delivered<R>>),
     /// What became of the message that was handed over.
     Replied(Result<(), Fault>),
-    /// The message in hand is stored in the DEAD stream.
+    /// The message in hand is stored in the DEAD_LETTERS stream.
     DeadLettered,
     /// Something that was asked for failed. The actor's own faults are replies.
     Failed(String),
@@ -58,7 +58,7 @@ pub enum Action<R> {
     Read,
     /// Decode a message and hand it to the actor. One that cannot be decoded is replied to with [`Fault::Refuse`].
     HandOver(R),
-    /// Store in the DEAD stream that nobody can handle a message.
+    /// Store in the DEAD_LETTERS stream that nobody can handle a message.
     DeadLetter {
         /// The message.
         message: R,
@@ -113,7 +113,7 @@ enum State<R> {
         message: Delivered<R>,
         then: Then<R>,
     },
-    /// A message is on its way to the DEAD stream.
+    /// A message is on its way to the DEAD_LETTERS stream.
     DeadLettering {
         message: Delivered<R>,
         then: Then<R>,

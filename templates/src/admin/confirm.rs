@@ -24,7 +24,7 @@ pub struct ConfirmPage {
     /// What can be chosen in it.
     pub options: Vec<String>,
     /// Who may vote.
-    pub policy_words: String,
+    pub eligibility_description: String,
     /// How many ballots count.
     pub ballots: u64,
     /// When it closes by itself, if it does.
@@ -60,7 +60,7 @@ impl ConfirmPage {
             round: RoundHead::sample(RoundState::Draft),
             version: 7,
             options: vec!["Cats".to_owned(), "Dogs".to_owned()],
-            policy_words: "One vote for each invite, whoever holds it.".to_owned(),
+            eligibility_description: "One vote for each invite, whoever holds it.".to_owned(),
             ballots: 0,
             closes: Some(Moment::sample()),
             problem: None,

@@ -1,12 +1,12 @@
 //! The form in which a round is written.
 
 use serde::Serialize;
-use subjects::{Policy, Role, RoundState};
+use subjects::{Eligibility, ProgramVoters, Role, RoundState};
 
 use crate::Visitor;
 use crate::draw::{RenderError, draw};
+use crate::eligibility::eligibility_description;
 use crate::form::FormField;
-use crate::ladder::ladder_words;
 
 /// A round that is about to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,27 +43,27 @@ pub struct RoundForm {
     /// `plurality` or `approval`.
     pub method: FormField,
     /// How many options one may choose; all when empty.
-    pub most: FormField,
+    pub max_choices: FormField,
     /// `fixed` or `shuffled`.
-    pub order: FormField,
+    pub option_order: FormField,
     /// `anyone`, `invited` or `account`.
-    pub policy: FormField,
-    /// Whether programs may vote for whom they name.
-    pub programs: bool,
+    pub eligibility: FormField,
+    /// `no`, `anyone` or `token`.
+    pub program_voters: FormField,
     /// The addresses that are admitted, one on each line.
-    pub emails: FormField,
+    pub allowed_emails: FormField,
     /// Whether a ballot may be changed.
-    pub changeable: bool,
+    pub allow_changes: bool,
     /// `always`, `after_voting` or `after_close`.
-    pub results: FormField,
+    pub results_visibility: FormField,
     /// Whether other sites may show the results.
-    pub embeddable: bool,
+    pub allow_embedding: bool,
     /// When it opens by itself, in UTC: `2026-11-21T09:30`; empty for by hand.
     pub opens_at: FormField,
     /// When it closes by itself.
     pub closes_at: FormField,
-    /// What each policy means.
-    pub ladder: Ladder,
+    /// What each eligibility means.
+    pub descriptions: EligibilityDescriptions,
 }
 
 /// What stands in the form of one option.
@@ -83,21 +83,21 @@ pub struct OptionForm {
     pub is_next: bool,
 }
 
-/// What each policy means, in the words that voters read too.
+/// What each eligibility means, in the words that voters read too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ladder {
+pub struct EligibilityDescriptions {
     anyone: String,
     invited: String,
     account: String,
 }
 
-impl Default for Ladder {
+impl Default for EligibilityDescriptions {
     fn default() -> Self {
-        let words = |policy| ladder_words(policy, false, false);
+        let words = |eligibility| eligibility_description(eligibility, ProgramVoters::No, false);
         Self {
-            anyone: words(Policy::Anyone),
-            invited: words(Policy::Invited),
-            account: words(Policy::Account),
+            anyone: words(Eligibility::Anyone),
+            invited: words(Eligibility::Invited),
+            account: words(Eligibility::Account),
         }
     }
 }
@@ -114,9 +114,10 @@ impl NewRoundPage {
             action: "/admin/new".to_owned(),
             options: vec![OptionForm::default(); 2],
             method: FormField::of("plurality"),
-            order: FormField::of("fixed"),
-            policy: FormField::of("anyone"),
-            results: FormField::of("always"),
+            option_order: FormField::of("fixed"),
+            eligibility: FormField::of("anyone"),
+            program_voters: FormField::of("no"),
+            results_visibility: FormField::of("always"),
             ..RoundForm::default()
         };
         let new = Self {
@@ -148,14 +149,15 @@ impl RoundForm {
             title: FormField::of("Cats or dogs?"),
             options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
             method: FormField::of("approval"),
-            most: FormField::of("2"),
-            order: FormField::of("shuffled"),
-            policy: FormField::of("account"),
-            emails: FormField::of("@example.org"),
-            results: FormField::of("after_close"),
+            max_choices: FormField::of("2"),
+            option_order: FormField::of("shuffled"),
+            eligibility: FormField::of("account"),
+            program_voters: FormField::of("no"),
+            allowed_emails: FormField::of("@example.org"),
+            results_visibility: FormField::of("after_close"),
             closes_at: FormField::of("2026-11-21T18:00"),
-            embeddable: true,
-            changeable: true,
+            allow_embedding: true,
+            allow_changes: true,
             ..Self::default()
         }
     }
@@ -177,11 +179,12 @@ impl RoundForm {
             options: vec![option, OptionForm::default()],
             options_problem: Some("must be 2 to 100, not 1".to_owned()),
             method: hostile(),
-            most: hostile(),
-            order: hostile(),
-            policy: hostile(),
-            emails: hostile(),
-            results: hostile(),
+            max_choices: hostile(),
+            option_order: hostile(),
+            eligibility: hostile(),
+            program_voters: hostile(),
+            allowed_emails: hostile(),
+            results_visibility: hostile(),
             opens_at: hostile(),
             closes_at: hostile(),
             ..Self::sample(RoundState::Draft)

@@ -37,7 +37,7 @@ const BY_RULES: [&str; 14] = [
     "email-taken",
     "invite-needed",
     "invite-refused",
-    "no-programs",
+    "program-voters-not-allowed",
     "not-invited",
     "not-on-the-list",
     "results-hidden",
@@ -82,9 +82,9 @@ impl Cast {
     async fn of(world: &World) -> Self {
         let owner = organiser(world, "Olga").await;
         let options = json!(["Ann", "Bob"]);
-        let wish = |state, policy| {
+        let wish = |state, eligibility| {
             // Where nothing is hidden, nobody is asked who they are.
-            json!({ "state": state, "options": options, "policy": policy, "results": "after_close" })
+            json!({ "state": state, "options": options, "eligibility": eligibility, "results_visibility": "after_close" })
         };
         for (id, state) in [("board", "draft"), ("over", "open"), ("begun", "open")] {
             round(&owner, id, wish(state, "invited")).await;
@@ -110,7 +110,7 @@ impl Cast {
             (403, "cross-site") => (admin, asked.with("Sec-Fetch-Site", "cross-site")),
             (403, "csrf") => (admin, asked.by_form(operation)?),
             (403, "not-allowed") => (&self.voter, asked),
-            (403, "not-yours") => (&self.other, asked),
+            (403, "not-your-round") => (&self.other, asked),
             (404, "no-such-option") => (admin, asked.at("/ann", "/nobody")),
             (404, _) => (admin, asked.at("board", "no-such-thing").at(&self.user, "no-such-thing")),
             (409, "round-closed") => (admin, asked.at("/board", "/over").in_round("over")),

@@ -94,7 +94,7 @@ impl Election {
     fn is_true(&self, ballot: &Ballot, seen: Seen, not_accepted: NotAccepted) -> bool {
         match not_accepted {
             NotAccepted::Refused(Refusal::AlreadyVoted) => {
-                !self.plan.changeable && self.books.newest(&ballot.voter).is_some()
+                !self.plan.allow_changes && self.books.newest(&ballot.voter).is_some()
             }
             NotAccepted::Refused(Refusal::Closed) => self.books.sealed_at().is_some() || seen.is_closed,
             // The product answers so with 503 when it does not know the round yet.

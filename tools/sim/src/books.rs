@@ -16,7 +16,7 @@ pub type Violation = String;
 /// The truth about one log.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
-    changeable: bool,
+    allow_changes: bool,
     /// After each message; the first is the empty log.
     prefixes: Vec<Prefix>,
     ballots: BTreeMap<Key, (Place, Choice)>,
@@ -45,8 +45,8 @@ pub struct Prefix {
 
 impl Books {
     /// The books of an empty log.
-    pub fn new(changeable: bool) -> Self {
-        Self { changeable, prefixes: vec![Prefix::default()], ..Self::default() }
+    pub fn new(allow_changes: bool) -> Self {
+        Self { allow_changes, prefixes: vec![Prefix::default()], ..Self::default() }
     }
 
     /// The counts after the message at a sequence.
@@ -131,7 +131,7 @@ impl Books {
         }
         prefix.ledger.accepted += 1;
         match before {
-            Some(_) if !self.changeable => {
+            Some(_) if !self.allow_changes => {
                 return Err(format!("the ballot at {place:?} changes another, which the round forbids"));
             }
             Some((_, choice)) => {
@@ -199,7 +199,7 @@ impl Books {
         let lost: Vec<Key> =
             self.ballots.iter().filter(|(_, (place, _))| place.sequence > end).map(|(key, _)| *key).collect();
         let messages = std::mem::take(&mut self.messages);
-        let mut older = Self::new(self.changeable);
+        let mut older = Self::new(self.allow_changes);
         older.may_bring = std::mem::take(&mut self.may_bring);
         older.promised = std::mem::take(&mut self.promised);
         older.excused = std::mem::take(&mut self.excused);

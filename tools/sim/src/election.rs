@@ -161,7 +161,7 @@ impl Election {
             calls: Calls::default(),
             processes: Process::all(&plan),
             voters: Voters::of(&plan),
-            books: Books::new(plan.changeable),
+            books: Books::new(plan.allow_changes),
             trace: Trace::new(keeps_trace),
             is_calm: false,
             is_log_rolled_back: false,

@@ -75,7 +75,7 @@ pub struct Plan {
     /// Whether three servers keep the streams, or one.
     pub is_cluster: bool,
     /// Whether a ballot may be changed.
-    pub changeable: bool,
+    pub allow_changes: bool,
     /// Whether a ballot may name several options.
     pub is_approval: bool,
     /// Whether the round closes at its time, or by hand.
@@ -117,7 +117,7 @@ impl Plan {
             results: 1,
             voters: random.index(10) + 5,
             is_cluster: random.chance(500),
-            changeable: random.chance(700),
+            allow_changes: random.chance(700),
             closes_by_clock: random.chance(500),
             is_approval: random.chance(300),
             clocks_differ_by: if random.chance(500) { 0 } else { random.between(1, 3_000) },

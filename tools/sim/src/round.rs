@@ -55,11 +55,11 @@ impl Election {
             state: RoundState::Draft,
             opens_at: at(self.plan.opens_at),
             closes_at: if self.plan.closes_by_clock { at(self.plan.closes_at) } else { None },
-            changeable: self.plan.changeable,
+            allow_changes: self.plan.allow_changes,
             method: if self.plan.is_approval { Method::Approval } else { Method::Plurality },
             ..Round::blank(self.round.clone())
         };
-        self.publish_round(Change::Made, round);
+        self.publish_round(Change::Created, round);
     }
 
     fn publish_round(&mut self, change: Change, round: Round) {

@@ -60,7 +60,7 @@ impl Election {
         let life = self.processes[number].life;
         let name = MessageId::named(format!("box-{number}-{life}"));
         let vote = VoteProcess {
-            ballot_box: BallotBox::new(self.round.clone(), self.plan.changeable, name),
+            ballot_box: BallotBox::new(self.round.clone(), self.plan.allow_changes, name),
             queue: Queue::new(self.plan.waiting_max),
             reader: Along::new(StreamName::Votes, StartAt::Sequence(1)),
             rounds: Along::new(StreamName::Rounds, StartAt::NewestPerSubject),

@@ -3,7 +3,7 @@
 use schema::{Away, within};
 use secrecy::ExposeSecret;
 use sqlx::{Postgres, Transaction};
-use subjects::{LoginChanged, Person, Role, Timestamp, UserId};
+use subjects::{AccountChanged, Person, Role, Timestamp, UserId};
 
 use crate::rules::role_name;
 use crate::store::row::{Row, select_accounts};
@@ -87,7 +87,7 @@ impl Store {
                 .bind(role_name(role));
         within("set a role", set.execute(&mut *transaction)).await?;
         account.person.role = role;
-        let changed = LoginChanged { at, person: account.person.clone() };
+        let changed = AccountChanged { at, person: account.person.clone() };
         will_tell(&mut transaction, user, vec![Telling::of(&changed)]).await?;
         commit(transaction).await?;
         Ok(account)

@@ -49,7 +49,7 @@ impl Store {
     /// # Errors
     /// [`Away`].
     pub async fn untold_accounts(&self) -> Result<Vec<UserId>, Away> {
-        let find = sqlx::query_scalar("select distinct account::text from login.untold");
+        let find = sqlx::query_scalar("select distinct account::text from login.outbox");
         let found: Vec<String> =
             self.schema.answer("look for what is untold", find.fetch_all(self.schema.pool().await?)).await?;
         Ok(found.iter().filter_map(|user| UserId::parse(user).ok()).collect())
@@ -62,7 +62,7 @@ impl Store {
     pub async fn to_tell(&self, user: UserId) -> Result<ToTell, Away> {
         let mut held = self.begin().await?;
         let find = sqlx::query_as(
-            "select id::text, subject, body::text, number from login.untold
+            "select id::text, subject, body::text, number from login.outbox
              where account = $1::uuid order by number for update",
         )
         .bind(user.to_string());
@@ -78,7 +78,7 @@ impl ToTell {
     /// [`Away`]: they will be said again.
     pub async fn were_told(mut self) -> Result<(), Away> {
         let numbers: Vec<i64> = self.messages.iter().map(|message| message.number).collect();
-        let forget = sqlx::query("delete from login.untold where number = any($1)").bind(numbers);
+        let forget = sqlx::query("delete from login.outbox where number = any($1)").bind(numbers);
         within("note what was told", forget.execute(&mut *self.held)).await?;
         commit(self.held).await
     }
@@ -90,7 +90,7 @@ pub(super) async fn will_tell(
     tellings: Vec<Telling>,
 ) -> Result<(), Away> {
     for Telling { subject, body } in tellings {
-        let keep = sqlx::query("insert into login.untold (account, subject, body) values ($1::uuid, $2, $3)")
+        let keep = sqlx::query("insert into login.outbox (account, subject, body) values ($1::uuid, $2, $3)")
             .bind(user.to_string())
             .bind(subject)
             .bind(Json(body));

@@ -35,8 +35,8 @@ pub(crate) mod shapes {
     /// Who may vote.
     #[derive(ToSchema)]
     #[schema(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its shape is of use: it is `subjects::Policy`")]
-    pub(crate) enum Policy {
+    #[expect(dead_code, reason = "only its shape is of use: it is `subjects::Eligibility`")]
+    pub(crate) enum Eligibility {
         Anyone,
         Invited,
         Account,

@@ -162,7 +162,8 @@ impl Watcher {
         asked: Asked,
     ) -> Result<Self, Problem> {
         let shown = watched.shown.borrow().clone();
-        let may_matter = asked != Asked::Round && shown.round.results != subjects::ResultsShown::Always;
+        let may_matter =
+            asked != Asked::Round && shown.round.results_visibility != subjects::ResultsVisibility::Always;
         let organiser = if may_matter { results.organiser(request, &shown.round).await? } else { None };
         let callers = results.given.edge.callers.clone();
         let otherwise = results.voter(request, &shown.round);
@@ -272,7 +273,7 @@ mod tests {
     use ::web::{Keys, Redis, Sessions};
     use nats::Now;
     use std::sync::Arc;
-    use subjects::{Email, Person, ResultsShown, Role, RoundId, RoundState, SessionId, UserId};
+    use subjects::{Email, Person, ResultsVisibility, Role, RoundId, RoundState, SessionId, UserId};
     use templates::Counting;
     use tokio::runtime::Handle;
     use tokio::sync::watch;
@@ -282,7 +283,8 @@ mod tests {
 
     fn shown(state: RoundState, owner: UserId) -> Shown {
         let blank = Round::blank(RoundId::parse("board").unwrap());
-        let round = Round { state, owner: Some(owner), results: ResultsShown::AfterClose, ..blank };
+        let round =
+            Round { state, owner: Some(owner), results_visibility: ResultsVisibility::AfterClose, ..blank };
         View::of(&round, None, Counting::Current).shown(Arc::new(round))
     }
 

@@ -140,7 +140,7 @@ impl Looks {
             round: view.head_of_page(),
             schedule: self.schedule,
             preview: self.preview,
-            policy_words: view.policy_words.clone(),
+            eligibility_description: view.eligibility_description.clone(),
             not_for_all: sight::not_for_all(&shown.round, viewer).map(str::to_owned),
             bars: view.bars(),
             head: view.head,
@@ -155,7 +155,7 @@ impl Looks {
             round: view.head_of_page(),
             schedule: self.schedule,
             preview: self.preview,
-            policy_words: view.policy_words.clone(),
+            eligibility_description: view.eligibility_description.clone(),
             hidden_words: sight::hidden_words(round).to_owned(),
             opens_by_voting: sight::sees(round, Viewer::HasVoted),
         }

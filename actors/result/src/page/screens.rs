@@ -19,7 +19,7 @@ pub(super) async fn embed(results: Data<Handle>, request: HttpRequest, id: Path<
         Err(problem) => return refused(&request, problem.status(), problem.detail(), None),
     };
     let round = &shown.round;
-    if !round.embeddable {
+    if !round.allow_embedding {
         let why = "Whoever runs this round does not let other sites show its results.";
         return refused(&request, StatusCode::FORBIDDEN, why, Some(round.id.to_string()));
     }

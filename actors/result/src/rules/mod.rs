@@ -13,8 +13,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use subjects::{Ledger, Method, Policy, ResultsShown, Round, RoundId, RoundState, TallyCounted, Timestamp};
-use templates::{Bars, Counting, ResultLine, RoundHead, ladder_words, picture_address};
+use subjects::{
+    Eligibility, Ledger, Method, ResultsVisibility, Round, RoundId, RoundState, TallyCounted, Timestamp,
+};
+use templates::{Bars, Counting, ResultLine, RoundHead, eligibility_description, picture_address};
 use utoipa::ToSchema;
 
 use crate::page::shapes;
@@ -57,10 +59,10 @@ pub struct View {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub closes_at: Option<Timestamp>,
     /// Who may vote.
-    #[schema(value_type = shapes::Policy)]
-    pub policy: Policy,
+    #[schema(value_type = shapes::Eligibility)]
+    pub eligibility: Eligibility,
     /// The same in plain words, and how sure it is.
-    pub policy_words: String,
+    pub eligibility_description: String,
     /// How a choice is made and counted.
     #[schema(value_type = shapes::Method)]
     pub method: Method,
@@ -103,7 +105,7 @@ struct Stage<'a> {
     opens_at: Option<Timestamp>,
     closes_at: Option<Timestamp>,
     /// When the results are shown, and to whom.
-    results_shown: ResultsShown,
+    results_visibility: ResultsVisibility,
     /// Whether they are not yet for everybody.
     hidden: bool,
     /// Ballots that count.
@@ -129,8 +131,12 @@ impl View {
             state: round.state,
             opens_at: round.opens_at,
             closes_at: round.closes_at,
-            policy: round.policy,
-            policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
+            eligibility: round.eligibility,
+            eligibility_description: eligibility_description(
+                round.eligibility,
+                round.program_voters,
+                !round.allowed_emails.is_empty(),
+            ),
             method: round.method,
             sequence: tally.map_or(0, |tally| tally.sequence),
             generation: tally.map_or(0, |tally| tally.generation),
@@ -186,7 +192,7 @@ fn stage(round: &Round, total: Option<u64>) -> String {
         state: round.state,
         opens_at: round.opens_at,
         closes_at: round.closes_at,
-        results_shown: round.results,
+        results_visibility: round.results_visibility,
         hidden: !round.shows_results_to_all(),
         total,
     };
@@ -226,7 +232,7 @@ mod tests {
             title: "Cats\nor dogs?".into(),
             options: vec![option("dogs", "Dogs"), option("cats", "Cats")],
             state: RoundState::Open,
-            changeable: true,
+            allow_changes: true,
             ..Round::blank(RoundId::parse("demo").unwrap())
         }
     }
@@ -274,8 +280,8 @@ mod tests {
     #[test]
     fn a_result_says_who_may_vote() {
         let limited = Round {
-            policy: Policy::Account,
-            emails: vec![EmailRule::parse("@example.org").unwrap()],
+            eligibility: Eligibility::Account,
+            allowed_emails: vec![EmailRule::parse("@example.org").unwrap()],
             ..round()
         };
         let json = View::of(&limited, None, Counting::Current).shown(Arc::new(limited)).json;

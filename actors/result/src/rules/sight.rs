@@ -1,6 +1,6 @@
 //! Who sees the results of a round, and when.
 
-use subjects::{ResultsShown, Round, RoundState};
+use subjects::{ResultsVisibility, Round, RoundState};
 
 /// Who looks, as far as it opens anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,18 +18,18 @@ pub fn sees(round: &Round, viewer: Viewer) -> bool {
     match viewer {
         _ if round.shows_results_to_all() => true,
         Viewer::Organiser => true,
-        Viewer::HasVoted => round.results == ResultsShown::AfterVoting,
+        Viewer::HasVoted => round.results_visibility == ResultsVisibility::AfterVoting,
         Viewer::Anybody => false,
     }
 }
 
 /// When the results are shown, for whoever does not see them yet.
 pub fn hidden_words(round: &Round) -> &'static str {
-    match round.results {
-        ResultsShown::AfterVoting => {
+    match round.results_visibility {
+        ResultsVisibility::AfterVoting => {
             "The results of this round are shown to whoever has voted, and to everybody when it is closed."
         }
-        ResultsShown::Always | ResultsShown::AfterClose => {
+        ResultsVisibility::Always | ResultsVisibility::AfterClose => {
             "The results of this round are shown when it is closed."
         }
     }
@@ -89,16 +89,16 @@ mod tests {
 
     const VIEWERS: [Viewer; 3] = [Viewer::Organiser, Viewer::HasVoted, Viewer::Anybody];
 
-    fn round(results: ResultsShown, state: RoundState) -> Round {
-        Round { results, state, ..Round::blank(RoundId::parse("demo").unwrap()) }
+    fn round(results_visibility: ResultsVisibility, state: RoundState) -> Round {
+        Round { results_visibility, state, ..Round::blank(RoundId::parse("demo").unwrap()) }
     }
 
     #[test]
     fn results_are_shown_to_whom_the_round_says_and_to_everybody_once_it_is_closed() {
         for (results, seen) in [
-            (ResultsShown::Always, [true, true, true]),
-            (ResultsShown::AfterVoting, [true, true, false]),
-            (ResultsShown::AfterClose, [true, false, false]),
+            (ResultsVisibility::Always, [true, true, true]),
+            (ResultsVisibility::AfterVoting, [true, true, false]),
+            (ResultsVisibility::AfterClose, [true, false, false]),
         ] {
             for state in [RoundState::Draft, RoundState::Open] {
                 assert_eq!(VIEWERS.map(|viewer| sees(&round(results, state), viewer)), seen, "{results:?}");
@@ -112,15 +112,15 @@ mod tests {
     fn whoever_sees_what_others_do_not_is_told_so() {
         let told =
             |results, state| VIEWERS.map(|viewer| not_for_all(&round(results, state), viewer).is_some());
-        assert_eq!(told(ResultsShown::AfterVoting, RoundState::Open), [true, true, false]);
-        assert_eq!(told(ResultsShown::Always, RoundState::Open), [false; 3]);
-        assert_eq!(told(ResultsShown::AfterClose, RoundState::Closed), [false; 3]);
+        assert_eq!(told(ResultsVisibility::AfterVoting, RoundState::Open), [true, true, false]);
+        assert_eq!(told(ResultsVisibility::Always, RoundState::Open), [false; 3]);
+        assert_eq!(told(ResultsVisibility::AfterClose, RoundState::Closed), [false; 3]);
     }
 
     #[test]
     fn a_table_is_the_organisers_at_any_moment_and_everybodys_at_the_end() {
         let may = |state, is_final| {
-            VIEWERS.map(|viewer| may_export(&round(ResultsShown::Always, state), is_final, viewer))
+            VIEWERS.map(|viewer| may_export(&round(ResultsVisibility::Always, state), is_final, viewer))
         };
         let (open, final_) = (may(RoundState::Open, false), may(RoundState::Closed, true));
         assert_eq!(open, [Ok(()), Err(NoExport::NotClosed), Err(NoExport::NotClosed)]);

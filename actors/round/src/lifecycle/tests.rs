@@ -77,7 +77,7 @@ fn an_open_round_closes_at_its_time_and_is_taken_to_its_end() {
     let actions = answer(&mut life, Answer::Published(5), CLOSES);
     assert_eq!(actions, [Action::LogChanged(RoundState::Closed), Action::LookAtLog]);
     let seals = life.on(Event::LogSeen(LogState::Writable), at(CLOSES));
-    let seal = RoundSealed { at: sample::at(CLOSES), round: life.id.clone(), why: WHY.to_owned() };
+    let seal = RoundSealed { at: sample::at(CLOSES), round: life.id.clone(), reason: REASON.to_owned() };
     assert_eq!(seals, [Action::WriteSeal(seal)]);
     assert_eq!(life.on(Event::SealWritten, at(CLOSES)), [Action::DestroyKey]);
     assert_eq!(life.on(Event::KeyDestroyed, at(CLOSES)), [wake(CLOSES + 1_000)]);

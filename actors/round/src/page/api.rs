@@ -20,7 +20,6 @@ const ROUND: &str = "board";
 const OPTION: &str = "ann";
 const IF_MATCH: &str = "The version that one has seen, as its `ETag` says it.";
 
-const NOT_YOURS: Kind = kind(403, "not-yours", "Somebody else made this round.");
 const NO_SUCH_OPTION: Kind = kind(404, "no-such-option", "The round has no option of this name.");
 const NO_SUCH_PICTURE: Kind = kind(404, "no-such-picture", "The option has no picture.");
 const ROUND_EXISTS: Kind = kind(409, "round-exists", "There is a round of this name already.");
@@ -32,21 +31,21 @@ const OPEN: Kind = kind(409, "round-open", "The round is open already.");
 const NOT_OPEN: Kind = kind(409, "round-not-open", "The round is not open.");
 const TOO_FEW: Kind = kind(409, "too-few-options", "The round has fewer than two options.");
 const OVER: Kind = kind(409, "round-over", "The round's closing time has passed.");
-const NOT_INVITED: Kind = kind(409, "not-invited", "The round's policy is another one.");
+const NOT_INVITED: Kind = kind(409, "not-invited", "The round's eligibility is another one.");
 const BUSY: Kind = kind(503, "busy", "Too many pictures are being sent. Nothing was changed.");
 const PICTURES_AWAY: Kind =
     kind(503, "pictures-away", "Pictures cannot be kept or read now. Nothing was changed.");
 
 /// In which order a voter is shown the options: that of the round, or one of the voter's own.
 #[derive(ToSchema)]
-#[schema(as = Order, rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its shape is of use: the order is `subjects::Order`")]
-pub(super) enum OrderShown {
+#[schema(as = OptionOrder, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its shape is of use: the order is `subjects::OptionOrder`")]
+pub(super) enum OptionOrderShown {
     Fixed,
     Shuffled,
 }
 
-/// What a ballot names: one option, or as many as one likes, up to `most`.
+/// What a ballot names: one option, or as many as one likes, up to `max_choices`.
 #[derive(ToSchema)]
 #[schema(as = Method, rename_all = "snake_case")]
 #[expect(dead_code, reason = "only its shape is of use: the method is `subjects::Method`")]
@@ -57,19 +56,30 @@ pub(super) enum MethodShown {
 
 /// Who may vote: anyone with a browser, whoever has an invite, or whoever has an account.
 #[derive(ToSchema)]
-#[schema(as = Policy, rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its shape is of use: the policy is `subjects::Policy`")]
-pub(super) enum PolicyShown {
+#[schema(as = Eligibility, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its shape is of use: the eligibility is `subjects::Eligibility`")]
+pub(super) enum EligibilityShown {
     Anyone,
     Invited,
     Account,
 }
 
+/// Which programs may name the voter of a ballot, by `X-Voter-Id`: none, every program, or those with the access token of
+/// the round's organiser or of an administrator.
+#[derive(ToSchema)]
+#[schema(as = ProgramVoters, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its shape is of use: it is `subjects::ProgramVoters`")]
+pub(super) enum ProgramVotersShown {
+    No,
+    Anyone,
+    Token,
+}
+
 /// When the results are shown to everybody. Whoever runs the round sees them at any moment.
 #[derive(ToSchema)]
-#[schema(as = ResultsShown, rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its shape is of use: it is `subjects::ResultsShown`")]
-pub(super) enum ResultsShownShown {
+#[schema(as = ResultsVisibility, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its shape is of use: it is `subjects::ResultsVisibility`")]
+pub(super) enum ResultsVisibilityShown {
     Always,
     AfterVoting,
     AfterClose,
@@ -165,13 +175,13 @@ fn invites() -> Operation {
     Operation::post("/rounds/{id}/invites", "make_invites")
         .is(ROUNDS, "Make invites", about)
         .takes_role(Role::Organiser)
-        .named("id", "The name of the round, whose policy must be `invited`.", ROUND)
+        .named("id", "The name of the round, whose eligibility must be `invited`.", ROUND)
         .takes::<InviteCount>(json!({ "count": 2 }))
         .takes_form::<bodies::InviteForm>(json!({ "csrf": "", "count": 2 }))
         .answers::<ShownInvites<'_>>(200, "The codes, and a link for each.")
         .answers_text(200, "The same as CSV.", "text/csv; charset=utf-8")
         .answers_text(200, "The same as a sheet.", "text/html; charset=utf-8")
-        .refuses(&[NOT_YOURS, kinds::NO_SUCH_ROUND, CLOSED, NOT_INVITED, kinds::NOT_READY])
+        .refuses(&[kinds::NOT_YOUR_ROUND, kinds::NO_SUCH_ROUND, CLOSED, NOT_INVITED, kinds::NOT_READY])
 }
 
 fn options() -> [Operation; 4] {
@@ -256,7 +266,7 @@ fn changing(operation: Operation) -> Operation {
         .takes_role(Role::Organiser)
         .named("id", "The name of the round.", ROUND)
         .heard("If-Match", IF_MATCH, "\"7\"")
-        .refuses(&[NOT_YOURS, kinds::NO_SUCH_ROUND, CHANGED_MEANWHILE, CLOSED])
+        .refuses(&[kinds::NOT_YOUR_ROUND, kinds::NO_SUCH_ROUND, CHANGED_MEANWHILE, CLOSED])
         .refuses(&[kinds::UNCONFIRMED, kinds::LOG_AWAY])
 }
 

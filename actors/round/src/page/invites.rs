@@ -7,7 +7,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use subjects::{Policy, Round, RoundId, RoundState};
+use subjects::{Eligibility, Round, RoundId, RoundState};
 use templates::{InviteCard, InvitesPage, RoundHead};
 use tracing::info;
 use utoipa::ToSchema;
@@ -78,10 +78,10 @@ fn takes_invites(rounds: &Handle, round: &Round) -> Result<(), Problem> {
     if round.state == RoundState::Closed || rules::is_over(round, rounds.clock.now()) {
         return Err(refused(&Refusal::Closed));
     }
-    match round.policy {
-        Policy::Invited => Ok(()),
-        Policy::Anyone | Policy::Account => {
-            let why = "this round takes no invites; its policy must be invited";
+    match round.eligibility {
+        Eligibility::Invited => Ok(()),
+        Eligibility::Anyone | Eligibility::Account => {
+            let why = "this round takes no invites; its eligibility must be invited";
             Err(Problem::conflict("not-invited", &why))
         }
     }

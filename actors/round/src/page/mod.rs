@@ -206,8 +206,7 @@ fn problem_of(fault: NotChanged) -> Problem {
 fn refused(refusal: &Refusal) -> Problem {
     let kind = match refusal {
         Refusal::NotYours => {
-            let detail = "Only whoever made this round, or an administrator, may do this.";
-            return Problem::new(StatusCode::FORBIDDEN, "not-yours", "Not yours", detail);
+            return Problem::not_your_round("Only the round's organiser or an administrator may do this.");
         }
         Refusal::NoSuchOption => return options::no_such_option(),
         Refusal::Invalid(Invalid(wrong)) => {

@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn every_wrong_field_of_a_round_is_named_with_its_path() {
         let json = r#"{"title": " ", "id": "A b", "state": "closed", "options": ["A", 2, {"id": "b"}, {"label": "\u202e"},
-            {"label": "E", "picture": "x"}, {"label": "F", "description": 1, "link": "ann"}], "method": "borda", "order": 1,
-            "most": -1, "emails": ["ann@example.org", "x"], "programs": "yes", "results": "never", "embeddable": 1,
+            {"label": "E", "picture": "x"}, {"label": "F", "description": 1, "link": "ann"}], "method": "borda", "option_order": 1,
+            "max_choices": -1, "allowed_emails": ["ann@example.org", "x"], "program_voters": "yes", "results_visibility": "never", "allow_embedding": 1,
             "opens_at": 5}"#;
         let fields: Vec<String> =
             wrong(json).iter().map(|wrong| wrong.split(' ').next().unwrap().to_owned()).collect();
@@ -256,13 +256,13 @@ mod tests {
             "options[4].picture",
             "options[5].description",
             "options[5].link",
-            "order",
+            "option_order",
             "method",
-            "most",
-            "programs",
-            "emails[1]",
-            "results",
-            "embeddable",
+            "max_choices",
+            "program_voters",
+            "allowed_emails[1]",
+            "results_visibility",
+            "allow_embedding",
             "opens_at",
         ];
         assert_eq!(fields, expected);

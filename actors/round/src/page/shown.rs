@@ -4,10 +4,10 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 use subjects::{
-    EmailRule, Method, OptionId, Order, Policy, ResultsShown, Round, RoundId, RoundOption, RoundState,
-    Timestamp, UserId,
+    Eligibility, EmailRule, Method, OptionId, OptionOrder, ProgramVoters, ResultsVisibility, Round, RoundId,
+    RoundOption, RoundState, Timestamp, UserId,
 };
-use templates::{ladder_words, picture_address};
+use templates::{eligibility_description, picture_address};
 use utoipa::ToSchema;
 
 use super::api;
@@ -31,33 +31,34 @@ pub struct ShownRound<'a> {
     owner: Option<UserId>,
     options: Vec<ShownOption<'a>>,
     /// In which order a voter is shown the options.
-    #[schema(value_type = api::OrderShown)]
-    order: Order,
+    #[schema(value_type = api::OptionOrderShown)]
+    option_order: OptionOrder,
     /// One option a ballot, or several.
     #[schema(value_type = api::MethodShown)]
     method: Method,
     /// How many options an approval ballot may name; all of them without it.
-    most: Option<u32>,
+    max_choices: Option<u32>,
     /// Who may vote.
-    #[schema(value_type = api::PolicyShown)]
-    policy: Policy,
-    /// What the policy means.
-    policy_words: String,
-    /// Whether programs may vote for whom they name.
-    programs: bool,
+    #[schema(value_type = api::EligibilityShown)]
+    eligibility: Eligibility,
+    /// What the eligibility means.
+    eligibility_description: String,
+    /// Which programs may name the voter of a ballot.
+    #[schema(value_type = api::ProgramVotersShown)]
+    program_voters: ProgramVoters,
     /// Whether only those vote whose address the organiser has listed.
     limited: bool,
     /// Those addresses: for the organiser.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<String>, required = false)]
-    emails: Option<&'a [EmailRule]>,
+    allowed_emails: Option<&'a [EmailRule]>,
     /// Whether a ballot may be changed.
-    changeable: bool,
+    allow_changes: bool,
     /// When its results are shown, and to whom.
-    #[schema(value_type = api::ResultsShownShown)]
-    results: ResultsShown,
+    #[schema(value_type = api::ResultsVisibilityShown)]
+    results_visibility: ResultsVisibility,
     /// Whether other sites may show its results in a frame.
-    embeddable: bool,
+    allow_embedding: bool,
     #[schema(value_type = api::StateShown)]
     state: RoundState,
     /// When it opens by itself.
@@ -86,7 +87,7 @@ pub struct ShownOption<'a> {
 impl<'a> ShownRound<'a> {
     /// `version` of `round`, for its organiser or for everybody.
     pub fn of(version: u64, round: &'a Round, is_for_organiser: bool) -> Self {
-        let limited = !round.emails.is_empty();
+        let limited = !round.allowed_emails.is_empty();
         Self {
             id: &round.id,
             round_id: &round.id,
@@ -95,17 +96,21 @@ impl<'a> ShownRound<'a> {
             description: &round.description,
             owner: round.owner,
             options: round.options.iter().map(|option| ShownOption::of(&round.id, option)).collect(),
-            order: round.order,
+            option_order: round.option_order,
             method: round.method,
-            most: round.most,
-            policy: round.policy,
-            policy_words: ladder_words(round.policy, round.programs, limited),
-            programs: round.programs,
+            max_choices: round.max_choices,
+            eligibility: round.eligibility,
+            eligibility_description: eligibility_description(
+                round.eligibility,
+                round.program_voters,
+                limited,
+            ),
+            program_voters: round.program_voters,
             limited,
-            emails: is_for_organiser.then_some(&round.emails),
-            changeable: round.changeable,
-            results: round.results,
-            embeddable: round.embeddable,
+            allowed_emails: is_for_organiser.then_some(&round.allowed_emails),
+            allow_changes: round.allow_changes,
+            results_visibility: round.results_visibility,
+            allow_embedding: round.allow_embedding,
             state: round.state,
             opens_at: round.opens_at,
             closes_at: round.closes_at,

@@ -1,7 +1,7 @@
 //! What an organiser may write in a round and in an option, and the words of each field.
 
 use serde_json::{Map, Value};
-use subjects::{EmailRule, Method, OptionId, Order, Policy, ResultsShown};
+use subjects::{Eligibility, EmailRule, Method, OptionId, OptionOrder, ProgramVoters, ResultsVisibility};
 
 use super::fields::{Fields, whole};
 use crate::rules::{
@@ -15,15 +15,15 @@ pub fn wish(fields: &mut Fields) -> Wish {
         title: fields.text("title", ShortText::parse),
         description: fields.text("description", LongText::parse),
         options: fields.list("options", *OPTIONS.end(), option_in_list),
-        order: fields.text("order", order),
+        option_order: fields.text("option_order", option_order),
         method: fields.text("method", method),
-        most: fields.take("most", most),
-        policy: fields.text("policy", policy),
-        programs: fields.flag("programs"),
-        emails: fields.list("emails", EMAILS_MAX, email),
-        changeable: fields.flag("changeable"),
-        results: fields.text("results", results),
-        embeddable: fields.flag("embeddable"),
+        max_choices: fields.take("max_choices", max_choices),
+        eligibility: fields.text("eligibility", eligibility),
+        program_voters: fields.text("program_voters", program_voters),
+        allowed_emails: fields.list("allowed_emails", EMAILS_MAX, email),
+        allow_changes: fields.flag("allow_changes"),
+        results_visibility: fields.text("results_visibility", results_visibility),
+        allow_embedding: fields.flag("allow_embedding"),
         opens_at: fields.moment("opens_at"),
         closes_at: fields.moment("closes_at"),
     }
@@ -76,11 +76,11 @@ fn link(value: Value) -> Result<Option<Link>, String> {
     }
 }
 
-fn most(value: Value) -> Result<Option<u32>, &'static str> {
+fn max_choices(value: Value) -> Result<Option<u32>, &'static str> {
     const WRONG: &str = "must be a whole number, or null";
     match value {
         Value::Null => Ok(None),
-        value => whole(&value).and_then(|most| most.try_into().ok()).map(Some).ok_or(WRONG),
+        value => whole(&value).and_then(|max_choices| max_choices.try_into().ok()).map(Some).ok_or(WRONG),
     }
 }
 
@@ -91,20 +91,30 @@ fn email(fields: &mut Fields, path: &str, item: Value) -> Option<EmailRule> {
 }
 
 /// Who may vote, by its word.
-pub fn policy(text: &str) -> Result<Policy, &'static str> {
+pub fn eligibility(text: &str) -> Result<Eligibility, &'static str> {
     match text {
-        "anyone" => Ok(Policy::Anyone),
-        "invited" => Ok(Policy::Invited),
-        "account" => Ok(Policy::Account),
+        "anyone" => Ok(Eligibility::Anyone),
+        "invited" => Ok(Eligibility::Invited),
+        "account" => Ok(Eligibility::Account),
         _ => Err("must be anyone, invited or account"),
     }
 }
 
-/// The order of the options, by its word.
-pub fn order(text: &str) -> Result<Order, &'static str> {
+/// Which programs may name voters, by its word.
+pub fn program_voters(text: &str) -> Result<ProgramVoters, &'static str> {
     match text {
-        "fixed" => Ok(Order::Fixed),
-        "shuffled" => Ok(Order::Shuffled),
+        "no" => Ok(ProgramVoters::No),
+        "anyone" => Ok(ProgramVoters::Anyone),
+        "token" => Ok(ProgramVoters::Token),
+        _ => Err("must be no, anyone or token"),
+    }
+}
+
+/// The order of the options, by its word.
+pub fn option_order(text: &str) -> Result<OptionOrder, &'static str> {
+    match text {
+        "fixed" => Ok(OptionOrder::Fixed),
+        "shuffled" => Ok(OptionOrder::Shuffled),
         _ => Err("must be fixed or shuffled"),
     }
 }
@@ -119,11 +129,11 @@ pub fn method(text: &str) -> Result<Method, &'static str> {
 }
 
 /// When results are shown, by its word.
-pub fn results(text: &str) -> Result<ResultsShown, &'static str> {
+pub fn results_visibility(text: &str) -> Result<ResultsVisibility, &'static str> {
     match text {
-        "always" => Ok(ResultsShown::Always),
-        "after_voting" => Ok(ResultsShown::AfterVoting),
-        "after_close" => Ok(ResultsShown::AfterClose),
+        "always" => Ok(ResultsVisibility::Always),
+        "after_voting" => Ok(ResultsVisibility::AfterVoting),
+        "after_close" => Ok(ResultsVisibility::AfterClose),
         _ => Err("must be always, after_voting or after_close"),
     }
 }

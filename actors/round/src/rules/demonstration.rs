@@ -32,7 +32,7 @@ pub fn demonstration(title: &str, labels: &[String], closes_at: Option<Timestamp
         return Err(Invalid(wrong));
     }
     let wish = Wish { title, options: Some(options), ..Wish::default() };
-    let open = Round { state: RoundState::Open, changeable: true, closes_at, ..blank(&birth) };
+    let open = Round { state: RoundState::Open, allow_changes: true, closes_at, ..blank(&birth) };
     let round = wish.laid_over(&open);
     let wrong = wrong_options(&round);
     if wrong.is_empty() { Ok(round) } else { Err(Invalid(wrong)) }
@@ -41,7 +41,7 @@ pub fn demonstration(title: &str, labels: &[String], closes_at: Option<Timestamp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use subjects::Policy;
+    use subjects::{Eligibility, ProgramVoters};
 
     fn demo(title: &str, labels: &[&str]) -> Result<Round, String> {
         let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
@@ -52,8 +52,9 @@ mod tests {
     fn the_demonstration_round_is_open_for_everyone_and_lets_votes_be_changed() {
         let round = demo(" Cats or dogs? ", &["Cats", " Dogs "]).unwrap();
         assert_eq!((round.id.as_str(), round.title.as_str()), ("demo", "Cats or dogs?"));
-        assert_eq!((round.state, round.policy), (RoundState::Open, Policy::Anyone));
-        assert!(round.changeable && round.programs && round.owner.is_none());
+        assert_eq!((round.state, round.eligibility), (RoundState::Open, Eligibility::Anyone));
+        assert!(round.allow_changes && round.owner.is_none());
+        assert_eq!(round.program_voters, ProgramVoters::Anyone);
         let options: Vec<_> =
             round.options.iter().map(|option| (option.id.as_str(), option.label.as_str())).collect();
         assert_eq!(options, [("cats", "Cats"), ("dogs", "Dogs")]);

@@ -9,9 +9,9 @@ use super::{Deed, Refusal, is_over};
 ///
 /// | field | draft | open | closed |
 /// |---|---|---|---|
-/// | title, options, order, method, most, policy, programs, changeable, results, opens_at | yes | no | no |
-/// | description, embeddable, closes_at | yes | yes | no |
-/// | emails | yes | more of them; a round for every account stays so | no |
+/// | title, options, option_order, method, max_choices, eligibility, program_voters, allow_changes, results_visibility, opens_at | yes | no | no |
+/// | description, allow_embedding, closes_at | yes | yes | no |
+/// | allowed_emails | yes | more of them; a round for every account stays so | no |
 ///
 /// A round whose closing time has passed counts as closed. Writing what is there already is always allowed before
 /// that, and changes nothing.
@@ -33,22 +33,22 @@ fn edit_to(round: &Round, edited: Round, wish: &Wish, now: Timestamp) -> Result<
 
 /// The fields that differ and that an open round keeps.
 fn frozen(round: &Round, edited: &Round) -> Vec<&'static str> {
-    let lets_out = match round.emails.is_empty() {
-        true => !edited.emails.is_empty(),
-        false => round.emails.iter().any(|rule| !edited.emails.contains(rule)),
+    let lets_out = match round.allowed_emails.is_empty() {
+        true => !edited.allowed_emails.is_empty(),
+        false => round.allowed_emails.iter().any(|rule| !edited.allowed_emails.contains(rule)),
     };
     let fields = [
         ("title", round.title != edited.title),
         ("options", round.options != edited.options),
-        ("order", round.order != edited.order),
+        ("option_order", round.option_order != edited.option_order),
         ("method", round.method != edited.method),
-        ("most", round.most != edited.most),
-        ("policy", round.policy != edited.policy),
-        ("programs", round.programs != edited.programs),
-        ("changeable", round.changeable != edited.changeable),
-        ("results", round.results != edited.results),
+        ("max_choices", round.max_choices != edited.max_choices),
+        ("eligibility", round.eligibility != edited.eligibility),
+        ("program_voters", round.program_voters != edited.program_voters),
+        ("allow_changes", round.allow_changes != edited.allow_changes),
+        ("results_visibility", round.results_visibility != edited.results_visibility),
         ("opens_at", round.opens_at != edited.opens_at),
-        ("emails", lets_out),
+        ("allowed_emails", lets_out),
     ];
     fields.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect()
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::rules::sample::{NOW, at, does, options, round, rules, text};
     use crate::rules::{LongText, OptionChange, OptionWish};
-    use subjects::{Method, Order, Policy, ResultsShown};
+    use subjects::{Eligibility, Method, OptionOrder, ResultsVisibility};
 
     /// The table in the words of [`edit`].
     #[test]
@@ -106,17 +106,26 @@ mod tests {
         let cases = [
             ("title", Wish { title: Some(text("New")), ..wish() }),
             ("options", Wish { options: options(&["Ann", "Eve"]), ..wish() }),
-            ("policy", Wish { policy: Some(Policy::Anyone), emails: rules(&[]), ..wish() }),
-            ("programs", Wish { policy: Some(Policy::Anyone), emails: rules(&[]), ..wish() }),
-            ("changeable", Wish { changeable: Some(true), ..wish() }),
-            ("order", Wish { order: Some(Order::Shuffled), ..wish() }),
+            (
+                "eligibility",
+                Wish { eligibility: Some(Eligibility::Anyone), allowed_emails: rules(&[]), ..wish() },
+            ),
+            (
+                "program_voters",
+                Wish { eligibility: Some(Eligibility::Anyone), allowed_emails: rules(&[]), ..wish() },
+            ),
+            ("allow_changes", Wish { allow_changes: Some(true), ..wish() }),
+            ("option_order", Wish { option_order: Some(OptionOrder::Shuffled), ..wish() }),
             ("method", Wish { method: Some(Method::Approval), ..wish() }),
-            ("most", Wish { method: Some(Method::Approval), most: Some(Some(1)), ..wish() }),
-            ("results", Wish { results: Some(ResultsShown::AfterClose), ..wish() }),
-            ("", Wish { embeddable: Some(true), ..wish() }),
+            ("max_choices", Wish { method: Some(Method::Approval), max_choices: Some(Some(1)), ..wish() }),
+            (
+                "results_visibility",
+                Wish { results_visibility: Some(ResultsVisibility::AfterClose), ..wish() },
+            ),
+            ("", Wish { allow_embedding: Some(true), ..wish() }),
             ("opens_at", Wish { opens_at: moment, ..wish() }),
-            ("emails", Wish { emails: rules(&[rule]), ..wish() }),
-            ("", Wish { emails: rules(&["@example.org", rule]), ..wish() }),
+            ("allowed_emails", Wish { allowed_emails: rules(&[rule]), ..wish() }),
+            ("", Wish { allowed_emails: rules(&["@example.org", rule]), ..wish() }),
             ("", Wish { description: Some(LongText::parse("New").unwrap()), ..wish() }),
             ("", Wish { closes_at: moment, ..wish() }),
         ];
@@ -143,9 +152,9 @@ mod tests {
 
     #[test]
     fn an_open_round_for_every_account_is_not_limited_afterwards() {
-        let everyone = Round { emails: Vec::new(), ..round(RoundState::Open) };
-        let limited = Deed::Edit(Wish { emails: rules(&["@example.org"]), ..Wish::default() });
-        assert_eq!(does(&everyone, &limited), Err(Refusal::Begun(vec!["emails"])));
+        let everyone = Round { allowed_emails: Vec::new(), ..round(RoundState::Open) };
+        let limited = Deed::Edit(Wish { allowed_emails: rules(&["@example.org"]), ..Wish::default() });
+        assert_eq!(does(&everyone, &limited), Err(Refusal::Begun(vec!["allowed_emails"])));
     }
 
     #[test]

@@ -145,8 +145,8 @@ fn open(round: &Round, by: By, now: Timestamp) -> Result<Round, Refusal> {
     }
     // What was to come has been overtaken.
     let opens_at = round.opens_at.filter(|moment| *moment <= now);
-    let most = round.most.map(|most| most.min(round.options.len() as u32));
-    Ok(Round { state: RoundState::Open, opens_at, most, ..round.clone() })
+    let max_choices = round.max_choices.map(|max| max.min(round.options.len() as u32));
+    Ok(Round { state: RoundState::Open, opens_at, max_choices, ..round.clone() })
 }
 
 fn close(round: &Round, by: By, now: Timestamp) -> Result<Round, Refusal> {
@@ -187,8 +187,8 @@ mod tests {
     fn a_round_opens_once_by_hand_or_at_its_time() {
         let draft = round(RoundState::Draft);
         assert_eq!(does(&draft, &Deed::Open).unwrap().state, RoundState::Open);
-        let too_many = Round { method: Method::Approval, most: Some(3), ..draft.clone() };
-        assert_eq!(does(&too_many, &Deed::Open).unwrap().most, Some(2));
+        let too_many = Round { method: Method::Approval, max_choices: Some(3), ..draft.clone() };
+        assert_eq!(does(&too_many, &Deed::Open).unwrap().max_choices, Some(2));
         assert_eq!(does(&round(RoundState::Open), &Deed::Open), Err(Refusal::Open));
         assert_eq!(does(&round(RoundState::Closed), &Deed::Open), Err(Refusal::Closed));
         let over = Round { closes_at: Some(at(NOW)), ..draft.clone() };

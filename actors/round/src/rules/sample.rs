@@ -1,6 +1,6 @@
 //! What the tests of the rules begin with.
 
-use subjects::{EmailRule, Policy, Role, Round, RoundId, RoundState, Timestamp, UserId};
+use subjects::{Eligibility, EmailRule, Role, Round, RoundId, RoundState, Timestamp, UserId};
 
 use super::{Birth, By, Deed, OptionWish, Refusal, ShortText, Wish, decide};
 
@@ -20,8 +20,8 @@ pub fn text(text: &str) -> ShortText {
     ShortText::parse(text).unwrap()
 }
 
-pub fn rules(emails: &[&str]) -> Option<Vec<EmailRule>> {
-    Some(emails.iter().map(|rule| EmailRule::parse(rule).unwrap()).collect())
+pub fn rules(allowed_emails: &[&str]) -> Option<Vec<EmailRule>> {
+    Some(allowed_emails.iter().map(|rule| EmailRule::parse(rule).unwrap()).collect())
 }
 
 pub fn options(labels: &[&str]) -> Option<Vec<OptionWish>> {
@@ -33,8 +33,8 @@ pub fn round(state: RoundState) -> Round {
     let wish = Wish {
         title: Some(text("Board")),
         options: options(&["Ann", "Bob"]),
-        policy: Some(Policy::Account),
-        emails: rules(&["@example.org"]),
+        eligibility: Some(Eligibility::Account),
+        allowed_emails: rules(&["@example.org"]),
         ..Wish::default()
     };
     let birth = Birth {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use subjects::{
-    EmailRule, Method, Order, Policy, ResultsShown, Round, RoundId, RoundState, Timestamp, UserId,
+    Eligibility, EmailRule, Method, OptionOrder, ProgramVoters, ResultsVisibility, Round, RoundId,
+    RoundState, Timestamp, UserId,
 };
 
 use super::option::{OPTIONS, OptionWish, must_be_whole, options, wrong_options};
@@ -22,23 +23,23 @@ pub struct Wish {
     /// All that can be chosen, in the organiser's order.
     pub options: Option<Vec<OptionWish>>,
     /// In which order a voter is shown them.
-    pub order: Option<Order>,
-    /// How a choice is made. Another method than approval has no `most`.
+    pub option_order: Option<OptionOrder>,
+    /// How a choice is made. Another method than approval has no `max_choices`.
     pub method: Option<Method>,
     /// How many options an approval ballot may name; all of them, inside.
-    pub most: Option<Option<u32>>,
+    pub max_choices: Option<Option<u32>>,
     /// Who may vote.
-    pub policy: Option<Policy>,
-    /// Whether programs may vote for whom they name. A policy that changes brings its own: yes where anyone may vote.
-    pub programs: Option<bool>,
+    pub eligibility: Option<Eligibility>,
+    /// Which programs may name voters. An eligibility that changes brings its own: every program where anyone may vote.
+    pub program_voters: Option<ProgramVoters>,
     /// Who of those with an account.
-    pub emails: Option<Vec<EmailRule>>,
+    pub allowed_emails: Option<Vec<EmailRule>>,
     /// Whether a ballot may be changed.
-    pub changeable: Option<bool>,
+    pub allow_changes: Option<bool>,
     /// When its results are shown, and to whom.
-    pub results: Option<ResultsShown>,
+    pub results_visibility: Option<ResultsVisibility>,
     /// Whether other sites may show its results in a frame.
-    pub embeddable: Option<bool>,
+    pub allow_embedding: Option<bool>,
     /// When it opens by itself; never, inside.
     pub opens_at: Option<Option<Timestamp>>,
     /// When it closes by itself; never, inside.
@@ -96,10 +97,14 @@ impl Wish {
 
     /// The round as it would be with this wish fulfilled.
     pub(super) fn laid_over(&self, round: &Round) -> Round {
-        let policy = self.policy.unwrap_or(round.policy);
-        let policys_own = if policy == round.policy { round.programs } else { policy == Policy::Anyone };
+        let eligibility = self.eligibility.unwrap_or(round.eligibility);
+        let eligibilitys_own = match eligibility {
+            _ if eligibility == round.eligibility => round.program_voters,
+            Eligibility::Anyone => ProgramVoters::Anyone,
+            Eligibility::Invited | Eligibility::Account => ProgramVoters::No,
+        };
         let method = self.method.unwrap_or(round.method);
-        let methods_own = round.most.filter(|_| method == Method::Approval);
+        let methods_own = round.max_choices.filter(|_| method == Method::Approval);
         let text = |new: Option<&str>, old: &str| new.unwrap_or(old).to_owned();
         Round {
             title: text(self.title.as_ref().map(ShortText::as_str), &round.title),
@@ -108,15 +113,15 @@ impl Wish {
                 Some(wishes) => options(wishes, &round.options),
                 None => round.options.clone(),
             },
-            order: self.order.unwrap_or(round.order),
+            option_order: self.option_order.unwrap_or(round.option_order),
             method,
-            most: self.most.unwrap_or(methods_own),
-            policy,
-            programs: self.programs.unwrap_or(policys_own),
-            emails: self.emails.clone().unwrap_or_else(|| round.emails.clone()),
-            changeable: self.changeable.unwrap_or(round.changeable),
-            results: self.results.unwrap_or(round.results),
-            embeddable: self.embeddable.unwrap_or(round.embeddable),
+            max_choices: self.max_choices.unwrap_or(methods_own),
+            eligibility,
+            program_voters: self.program_voters.unwrap_or(eligibilitys_own),
+            allowed_emails: self.allowed_emails.clone().unwrap_or_else(|| round.allowed_emails.clone()),
+            allow_changes: self.allow_changes.unwrap_or(round.allow_changes),
+            results_visibility: self.results_visibility.unwrap_or(round.results_visibility),
+            allow_embedding: self.allow_embedding.unwrap_or(round.allow_embedding),
             opens_at: self.opens_at.unwrap_or(round.opens_at),
             closes_at: self.closes_at.unwrap_or(round.closes_at),
             ..round.clone()
@@ -127,15 +132,15 @@ impl Wish {
     pub(super) fn wrong(&self, round: &Round, now: Timestamp) -> Vec<Wrong> {
         let mut wrong = wrong_options(round);
         wrong.extend(wrong_most(round));
-        if round.programs && round.policy != Policy::Anyone {
-            wrong.push(of("programs", "can only be true where anyone may vote"));
+        if round.program_voters != ProgramVoters::No && round.eligibility != Eligibility::Anyone {
+            wrong.push(of("program_voters", "must be no unless anyone may vote"));
         }
-        if !round.emails.is_empty() && round.policy != Policy::Account {
-            wrong.push(of("emails", "can only be there with the policy account"));
+        if !round.allowed_emails.is_empty() && round.eligibility != Eligibility::Account {
+            wrong.push(of("allowed_emails", "can only be there with the eligibility account"));
         }
-        if round.emails.len() > EMAILS_MAX {
-            let many = format!("must be at most {EMAILS_MAX}, not {}", round.emails.len());
-            wrong.push(of("emails", many));
+        if round.allowed_emails.len() > EMAILS_MAX {
+            let many = format!("must be at most {EMAILS_MAX}, not {}", round.allowed_emails.len());
+            wrong.push(of("allowed_emails", many));
         }
         let is_past =
             |wished: Option<Option<Timestamp>>| wished.flatten().is_some_and(|moment| moment <= now);
@@ -159,13 +164,13 @@ pub(super) fn blank(birth: &Birth) -> Round {
 
 /// More than there are options is wrong in a round that is written. In one that still is, there may be more to come.
 fn wrong_most(round: &Round) -> Option<Wrong> {
-    let most = round.most?;
+    let max_choices = round.max_choices?;
     if round.method != Method::Approval {
-        return Some(of("most", "can only be there with the method approval"));
+        return Some(of("max_choices", "can only be there with the method approval"));
     }
     let there = if must_be_whole(round) { round.options.len() } else { *OPTIONS.end() };
-    let fits = most >= 1 && most as usize <= there;
-    (!fits).then(|| of("most", format!("must be 1 to {there}, not {most}")))
+    let fits = max_choices >= 1 && max_choices as usize <= there;
+    (!fits).then(|| of("max_choices", format!("must be 1 to {there}, not {max_choices}")))
 }
 
 pub(super) fn of(field: &str, why: impl Into<String>) -> Wrong {
@@ -214,10 +219,13 @@ mod tests {
     #[test]
     fn a_round_of_a_title_and_options_is_open_for_programs_too() {
         let round = make(&board(), None).unwrap();
-        assert_eq!((round.state, round.policy, round.programs), (RoundState::Open, Policy::Anyone, true));
-        assert!(!round.changeable && round.owner.is_some());
-        let invited = Wish { policy: Some(Policy::Invited), ..board() };
-        assert!(!make(&invited, None).unwrap().programs);
+        assert_eq!(
+            (round.state, round.eligibility, round.program_voters),
+            (RoundState::Open, Eligibility::Anyone, ProgramVoters::Anyone)
+        );
+        assert!(!round.allow_changes && round.owner.is_some());
+        let invited = Wish { eligibility: Some(Eligibility::Invited), ..board() };
+        assert_eq!(make(&invited, None).unwrap().program_voters, ProgramVoters::No);
         assert_eq!(make(&board(), Some(RoundState::Draft)).unwrap().state, RoundState::Draft);
     }
 
@@ -236,16 +244,16 @@ mod tests {
     fn everything_that_is_wrong_is_named() {
         let all = Wish {
             options: Some(wishes(&["Ann"])),
-            policy: Some(Policy::Invited),
-            programs: Some(true),
-            emails: Some(vec![EmailRule::parse("@example.org").unwrap()]),
+            eligibility: Some(Eligibility::Invited),
+            program_voters: Some(ProgramVoters::Anyone),
+            allowed_emails: Some(vec![EmailRule::parse("@example.org").unwrap()]),
             closes_at: Some(Some(at(999))),
             ..Wish::default()
         };
         assert_eq!(
             make(&all, None).unwrap_err(),
-            "title is missing; options must be 2 to 100, not 1; programs can only be true where anyone may vote; \
-             emails can only be there with the policy account; closes_at must lie ahead"
+            "title is missing; options must be 2 to 100, not 1; program_voters must be no unless anyone may vote; \
+             allowed_emails can only be there with the eligibility account; closes_at must lie ahead"
         );
         let times = Wish { opens_at: Some(Some(at(2_000))), closes_at: Some(Some(at(2_000))), ..board() };
         assert_eq!(make(&times, None).unwrap_err(), "closes_at must be later than opens_at");
@@ -254,21 +262,21 @@ mod tests {
 
     #[test]
     fn an_approval_ballot_names_one_option_to_all_of_them() {
-        let with = |method, most| Wish { method, most: Some(most), ..board() };
+        let with = |method, max_choices| Wish { method, max_choices: Some(max_choices), ..board() };
         let approval = Some(Method::Approval);
-        assert_eq!(make(&with(approval, Some(2)), None).unwrap().most, Some(2));
-        assert_eq!(make(&with(approval, None), None).unwrap().most, None);
+        assert_eq!(make(&with(approval, Some(2)), None).unwrap().max_choices, Some(2));
+        assert_eq!(make(&with(approval, None), None).unwrap().max_choices, None);
         assert_eq!(make(&with(None, None), None).unwrap().method, Method::Plurality);
         for wrong in [0, 3] {
             let why = make(&with(approval, Some(wrong)), None).unwrap_err();
-            assert_eq!(why, format!("most must be 1 to 2, not {wrong}"));
+            assert_eq!(why, format!("max_choices must be 1 to 2, not {wrong}"));
         }
         let draft = make(&with(approval, Some(3)), Some(RoundState::Draft)).unwrap();
-        assert_eq!(draft.most, Some(3));
+        assert_eq!(draft.max_choices, Some(3));
         let why = make(&with(None, Some(1)), None).unwrap_err();
-        assert_eq!(why, "most can only be there with the method approval");
+        assert_eq!(why, "max_choices can only be there with the method approval");
         let plurality = Wish { method: Some(Method::Plurality), ..Wish::default() };
-        assert_eq!(plurality.laid_over(&draft).most, None);
+        assert_eq!(plurality.laid_over(&draft).max_choices, None);
     }
 
     #[test]
@@ -291,18 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_is_named_again_keeps_its_id_and_a_policy_brings_its_programs() {
+    fn an_option_that_is_named_again_keeps_its_id_and_an_eligibility_its_programs() {
         let mut named = wishes(&["Ann", "Bob"]);
         named[0].id = Some(OptionId::parse("incumbent").unwrap());
         let draft = make(&Wish { options: Some(named), ..board() }, Some(RoundState::Draft)).unwrap();
         let again = Wish { options: Some(wishes(&["Eve", "Ann"])), ..Wish::default() }.laid_over(&draft);
         let ids: Vec<_> = again.options.iter().map(|option| option.id.as_str()).collect();
         assert_eq!(ids, ["eve", "incumbent"]);
-        let programs = |policy, round: &Round| {
-            Wish { policy: Some(policy), ..Wish::default() }.laid_over(round).programs
+        let program_voters = |eligibility, round: &Round| {
+            Wish { eligibility: Some(eligibility), ..Wish::default() }.laid_over(round).program_voters
         };
-        assert!(!programs(Policy::Account, &draft));
-        let browsers = Wish { programs: Some(false), ..Wish::default() }.laid_over(&draft);
-        assert!(!programs(Policy::Anyone, &browsers));
+        assert_eq!(program_voters(Eligibility::Account, &draft), ProgramVoters::No);
+        let browsers = Wish { program_voters: Some(ProgramVoters::No), ..Wish::default() }.laid_over(&draft);
+        assert_eq!(program_voters(Eligibility::Anyone, &browsers), ProgramVoters::No);
     }
 }

@@ -31,7 +31,7 @@ fn ballot(sequence: u64) -> InOrder<Totals> {
 }
 
 fn seal(sequence: u64) -> InOrder<Totals> {
-    let seal = RoundSealed { at: at(0).wall, round: round(), why: "it was closed".to_owned() };
+    let seal = RoundSealed { at: at(0).wall, round: round(), reason: "it was closed".to_owned() };
     message(sequence, &VoteMessage::Sealed(seal))
 }
 

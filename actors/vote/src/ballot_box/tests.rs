@@ -30,7 +30,7 @@ fn ballot(voter: u8, choice: &str) -> Ballot {
 }
 
 fn seal() -> VoteMessage {
-    VoteMessage::Sealed(RoundSealed { at: wall(), round: round(), why: "it was closed".into() })
+    VoteMessage::Sealed(RoundSealed { at: wall(), round: round(), reason: "it was closed".into() })
 }
 
 /// Another box's block with a ballot of this voter.

@@ -17,8 +17,10 @@ const UNKNOWN_CALLER: Kind = kind(
 );
 const INVITE_NEEDED: Kind = kind(401, "invite-needed", "The round asks for an invite.");
 const INVITE_REFUSED: Kind = kind(403, "invite-refused", "The invite is none of this round's.");
-const NO_PROGRAMS: Kind =
-    kind(403, "no-programs", "The round does not let programs vote for whom they name.");
+const PROGRAM_VOTERS_NOT_ALLOWED: Kind =
+    kind(403, "program-voters-not-allowed", "Programs cannot name voters in this round.");
+const TOKEN_REQUIRED: Kind =
+    kind(401, "token-required", "Programs name voters in this round only with an access token.");
 const NOT_ON_THE_LIST: Kind =
     kind(403, "not-on-the-list", "The account's address is not on the organiser's list.");
 const NOT_OPEN: Kind = kind(409, "round-not-open", "The round is not open yet.");
@@ -107,9 +109,9 @@ pub fn operations() -> Vec<Operation> {
 }
 
 fn cast() -> Operation {
-    let about = "The answer comes when the ballot is in the log. Who may vote, and as whom, is the round's policy: \
+    let about = "The answer comes when the ballot is in the log. Who may vote, and as whom, is the round's eligibility: \
                  `anyone` as the browser that one is, by a cookie that the answer sets, or as a program by `X-Voter-Id` \
-                 where the round lets programs; `invited` by an invite's code; `account` by being signed in. Where results \
+                 where the round's `program_voters` lets it; `invited` by an invite's code; `account` by being signed in. Where results \
                  are shown after voting, `X-Voted` says that one has voted, and shows them when it is sent back.";
     Operation::post("/vote", "cast_ballot")
         .is(VOTES, "Cast a ballot", about)
@@ -120,8 +122,14 @@ fn cast() -> Operation {
         .answers::<Told<'_>>(201, "The ballot is in the log.")
         .with_header(201, "X-Voted", "Where results are shown after voting: what shows that one has voted.")
         .leads_on("The form was accepted.")
-        .refuses(&[UNKNOWN_CALLER, INVITE_NEEDED, kinds::SIGN_IN, kinds::TOKEN_REFUSED])
-        .refuses(&[INVITE_REFUSED, NO_PROGRAMS, NOT_ON_THE_LIST, kinds::NO_SUCH_ROUND])
+        .refuses(&[UNKNOWN_CALLER, TOKEN_REQUIRED, INVITE_NEEDED, kinds::SIGN_IN, kinds::TOKEN_REFUSED])
+        .refuses(&[
+            INVITE_REFUSED,
+            PROGRAM_VOTERS_NOT_ALLOWED,
+            kinds::NOT_YOUR_ROUND,
+            NOT_ON_THE_LIST,
+            kinds::NO_SUCH_ROUND,
+        ])
         .refuses(&[NOT_OPEN, CLOSED, ALREADY_VOTED, REUSED, kinds::TOO_MANY])
         .refuses(&[LOG_AWAY, FULL, UNCONFIRMED, kinds::NOT_READY, kinds::SESSIONS_AWAY])
 }

@@ -1,9 +1,9 @@
-//! Who is calling, by what the round's policy asks for.
+//! Who is calling, by what the round's eligibility asks for.
 
 use ::web::{Edge, Identity, IdentityFault, InviteFault, Problem};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use subjects::{Policy, Round};
+use subjects::{Eligibility, ProgramVoters, Round};
 use templates::Gate;
 
 use crate::rules::{NotAdmitted, Shown, admits};
@@ -23,8 +23,8 @@ pub(super) enum Admitted {
 /// Why somebody may not vote.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// By the round's policy.
-    ByPolicy(NotAdmitted),
+    /// By the round's eligibility.
+    NotEligible(NotAdmitted),
     /// The invite is none of this round's.
     BadInvite(InviteFault),
     /// What they sent as the name of a voter cannot be one.
@@ -41,7 +41,12 @@ pub(super) async fn admit_ballot(
     invite: Option<&str>,
 ) -> Result<Admitted, Stopped> {
     if let Some(voter) = Identity::of_program(request).map_err(Stopped::BadVoterId)? {
-        admits(round, Shown::VoterId).map_err(Stopped::ByPolicy)?;
+        let by = match round.program_voters {
+            ProgramVoters::Token => edge.callers.bearer(request).await.map_err(Stopped::NotKnown)?,
+            ProgramVoters::No | ProgramVoters::Anyone => None,
+        };
+        let by = by.as_ref().map(|caller| &caller.person);
+        admits(round, Shown::VoterId(by)).map_err(Stopped::NotEligible)?;
         return Ok(Admitted::As(voter));
     }
     let header = request.headers().get(INVITE_HEADER).and_then(|code| code.to_str().ok());
@@ -55,22 +60,22 @@ pub(super) async fn admit(
     round: &Round,
     invite: Option<&str>,
 ) -> Result<Admitted, Stopped> {
-    let invited = match (round.policy, invite) {
-        (Policy::Invited, Some(code)) => {
+    let invited = match (round.eligibility, invite) {
+        (Eligibility::Invited, Some(code)) => {
             Some(edge.invites.identity(&round.id, code).map_err(Stopped::BadInvite)?)
         }
         _ => None,
     };
-    let account = match round.policy {
-        Policy::Account => edge.callers.caller(request).await.map_err(Stopped::NotKnown)?,
-        Policy::Anyone | Policy::Invited => None,
+    let account = match round.eligibility {
+        Eligibility::Account => edge.callers.caller(request).await.map_err(Stopped::NotKnown)?,
+        Eligibility::Anyone | Eligibility::Invited => None,
     };
     let shown = match (&invited, &account) {
         (Some(_), _) => Shown::Invite,
         (None, Some(caller)) => Shown::Account(&caller.person.email),
         (None, None) => Shown::Browser,
     };
-    admits(round, shown).map_err(Stopped::ByPolicy)?;
+    admits(round, shown).map_err(Stopped::NotEligible)?;
     let known = invited.or_else(|| account.map(|caller| Identity::of_account(caller.person.user)));
     Ok(known.map_or(Admitted::AsBrowser, Admitted::As))
 }
@@ -80,16 +85,26 @@ impl Stopped {
     pub fn problem(self) -> Problem {
         let refused = |kind, title, detail| Problem::new(StatusCode::FORBIDDEN, kind, title, detail);
         match self {
-            Self::ByPolicy(NotAdmitted::NoPrograms) => {
-                let detail = "This round does not let programs vote for whom they name, by X-Voter-Id.";
-                refused("no-programs", "Not for programs", detail)
+            Self::NotEligible(NotAdmitted::ProgramVotersNotAllowed) => {
+                let detail = "Programs cannot name voters in this round, by X-Voter-Id.";
+                refused("program-voters-not-allowed", "Program voters not allowed", detail)
             }
-            Self::ByPolicy(NotAdmitted::InviteNeeded) => {
+            Self::NotEligible(NotAdmitted::TokenRequired) => {
+                let detail = "To name voters in this round, a program needs an access token of its organiser or of an \
+                              administrator: send Authorization: Bearer.";
+                Problem::new(StatusCode::UNAUTHORIZED, "token-required", "Access token required", detail)
+            }
+            Self::NotEligible(NotAdmitted::NotYourRound) => {
+                let detail =
+                    "Only programs of the round's organiser or of an administrator can name voters in it.";
+                Problem::not_your_round(detail)
+            }
+            Self::NotEligible(NotAdmitted::InviteNeeded) => {
                 let detail = "This round asks for an invite. Send its code with the ballot.";
                 Problem::new(StatusCode::UNAUTHORIZED, "invite-needed", "Not invited", detail)
             }
-            Self::ByPolicy(NotAdmitted::SignInNeeded) => Problem::sign_in(),
-            Self::ByPolicy(NotAdmitted::NotOnTheList) => {
+            Self::NotEligible(NotAdmitted::SignInNeeded) => Problem::sign_in(),
+            Self::NotEligible(NotAdmitted::NotOnTheList) => {
                 let detail =
                     "This round admits only addresses on its organiser's list, and yours is not there.";
                 refused("not-on-the-list", "Not on the list", detail)
@@ -106,10 +121,13 @@ impl Stopped {
     /// What the page shows in place of the ballot.
     pub fn gate(&self) -> Gate {
         match self {
-            Self::ByPolicy(NotAdmitted::InviteNeeded) | Self::BadInvite(_) => Gate::Code,
-            Self::ByPolicy(NotAdmitted::SignInNeeded) => Gate::SignIn,
-            Self::ByPolicy(NotAdmitted::NotOnTheList) => Gate::NotOnTheList,
-            Self::ByPolicy(NotAdmitted::NoPrograms) | Self::BadVoterId(_) => Gate::Open,
+            Self::NotEligible(NotAdmitted::InviteNeeded) | Self::BadInvite(_) => Gate::Code,
+            Self::NotEligible(NotAdmitted::SignInNeeded) => Gate::SignIn,
+            Self::NotEligible(NotAdmitted::NotOnTheList) => Gate::NotOnTheList,
+            Self::NotEligible(
+                NotAdmitted::ProgramVotersNotAllowed | NotAdmitted::TokenRequired | NotAdmitted::NotYourRound,
+            )
+            | Self::BadVoterId(_) => Gate::Open,
             Self::NotKnown(problem) if problem.status() == StatusCode::UNAUTHORIZED => Gate::SignIn,
             Self::NotKnown(_) => Gate::SignInAway,
         }
@@ -145,23 +163,23 @@ mod tests {
         }
     }
 
-    fn round(policy: Policy) -> Round {
+    fn round(eligibility: Eligibility) -> Round {
         Round {
             title: "Cats or dogs?".into(),
-            policy,
+            eligibility,
             state: RoundState::Open,
-            changeable: true,
+            allow_changes: true,
             ..Round::blank(RoundId::parse("demo").unwrap())
         }
     }
 
     /// As whom a ballot is admitted; or the status by which it is turned away, and what the page shows then.
     async fn outcome(
-        policy: Policy,
+        eligibility: Eligibility,
         request: TestRequest,
         invite: Option<&str>,
     ) -> Result<&'static str, (u16, Gate)> {
-        let admitted = admit_ballot(&edge(), &request.to_http_request(), &round(policy), invite).await;
+        let admitted = admit_ballot(&edge(), &request.to_http_request(), &round(eligibility), invite).await;
         match admitted {
             Ok(Admitted::AsBrowser) => Ok("browser"),
             Ok(Admitted::As(_)) => Ok("voter"),
@@ -175,13 +193,13 @@ mod tests {
     #[actix_web::test]
     async fn a_program_names_its_voter_only_where_anyone_may_vote() {
         let program = || TestRequest::default().insert_header(("X-Voter-Id", "member-17"));
-        assert_eq!(outcome(Policy::Anyone, program(), None).await, Ok("voter"));
+        assert_eq!(outcome(Eligibility::Anyone, program(), None).await, Ok("voter"));
         let code = edge().invites.make(&RoundId::parse("demo").unwrap(), 1).remove(0);
-        assert_eq!(outcome(Policy::Invited, program(), Some(&code)).await, Err((403, Gate::Open)));
-        assert_eq!(outcome(Policy::Account, program(), None).await, Err((403, Gate::Open)));
+        assert_eq!(outcome(Eligibility::Invited, program(), Some(&code)).await, Err((403, Gate::Open)));
+        assert_eq!(outcome(Eligibility::Account, program(), None).await, Err((403, Gate::Open)));
         let malformed = TestRequest::default().insert_header(("X-Voter-Id", "a b"));
-        assert_eq!(outcome(Policy::Anyone, malformed, None).await, Err((401, Gate::Open)));
-        assert_eq!(outcome(Policy::Anyone, TestRequest::default(), None).await, Ok("browser"));
+        assert_eq!(outcome(Eligibility::Anyone, malformed, None).await, Err((401, Gate::Open)));
+        assert_eq!(outcome(Eligibility::Anyone, TestRequest::default(), None).await, Ok("browser"));
     }
 
     #[actix_web::test]
@@ -189,14 +207,14 @@ mod tests {
         let of = |round: &str| edge().invites.make(&RoundId::parse(round).unwrap(), 1).remove(0);
         let (code, foreign) = (of("demo"), of("other"));
         let plain = TestRequest::default;
-        assert_eq!(outcome(Policy::Invited, plain(), Some(&code)).await, Ok("voter"));
+        assert_eq!(outcome(Eligibility::Invited, plain(), Some(&code)).await, Ok("voter"));
         let with_header = |code: &str| plain().insert_header((INVITE_HEADER, code));
-        assert_eq!(outcome(Policy::Invited, with_header(&code), None).await, Ok("voter"));
-        assert_eq!(outcome(Policy::Invited, plain(), None).await, Err((401, Gate::Code)));
-        assert_eq!(outcome(Policy::Invited, plain(), Some("x")).await, Err((403, Gate::Code)));
-        assert_eq!(outcome(Policy::Invited, plain(), Some(&foreign)).await, Err((403, Gate::Code)));
-        assert_eq!(outcome(Policy::Account, plain(), Some(&code)).await, Err((401, Gate::SignIn)));
-        assert_eq!(outcome(Policy::Anyone, plain(), Some("x")).await, Ok("browser"));
+        assert_eq!(outcome(Eligibility::Invited, with_header(&code), None).await, Ok("voter"));
+        assert_eq!(outcome(Eligibility::Invited, plain(), None).await, Err((401, Gate::Code)));
+        assert_eq!(outcome(Eligibility::Invited, plain(), Some("x")).await, Err((403, Gate::Code)));
+        assert_eq!(outcome(Eligibility::Invited, plain(), Some(&foreign)).await, Err((403, Gate::Code)));
+        assert_eq!(outcome(Eligibility::Account, plain(), Some(&code)).await, Err((401, Gate::SignIn)));
+        assert_eq!(outcome(Eligibility::Anyone, plain(), Some("x")).await, Ok("browser"));
     }
 
     #[actix_web::test]
@@ -206,8 +224,8 @@ mod tests {
         let bearer =
             |token: &str| TestRequest::default().insert_header(("Authorization", format!("Bearer {token}")));
         let signed_in = || bearer(&tokens.access);
-        assert_eq!(outcome(Policy::Account, signed_in(), None).await, Err((503, Gate::SignInAway)));
-        assert_eq!(outcome(Policy::Account, bearer("x"), None).await, Err((401, Gate::SignIn)));
-        assert_eq!(outcome(Policy::Anyone, signed_in(), None).await, Ok("browser"));
+        assert_eq!(outcome(Eligibility::Account, signed_in(), None).await, Err((503, Gate::SignInAway)));
+        assert_eq!(outcome(Eligibility::Account, bearer("x"), None).await, Err((401, Gate::SignIn)));
+        assert_eq!(outcome(Eligibility::Anyone, signed_in(), None).await, Ok("browser"));
     }
 }

@@ -3,12 +3,14 @@
 use ::web::{Identity, page};
 use actix_web::cookie::Cookie;
 use actix_web::{HttpRequest, HttpResponse};
-use subjects::{Order, Policy, Round, RoundId, RoundOption, RoundState};
-use templates::{Gate, Preview, RoundHead, Schedule, VoteOption, VotePage, ladder_words, picture_address};
+use subjects::{Eligibility, OptionOrder, Round, RoundId, RoundOption, RoundState};
+use templates::{
+    Gate, Preview, RoundHead, Schedule, VoteOption, VotePage, eligibility_description, picture_address,
+};
 
 use super::caller::{Admitted, Stopped, admit};
 use crate::Vote;
-use crate::rules::{Standing, most};
+use crate::rules::{Standing, max_choices};
 
 /// A page, and the cookie without which its form could not be sent.
 pub(super) struct Drawn {
@@ -16,7 +18,7 @@ pub(super) struct Drawn {
     pub minted: Option<Cookie<'static>>,
 }
 
-/// Whom the page is for, as far as the round's policy goes.
+/// Whom the page is for, as far as the round's eligibility goes.
 struct Seen {
     gate: Gate,
     identity: Option<Identity>,
@@ -46,14 +48,18 @@ impl Drawn {
             schedule: Schedule::of(round, vote.given.clock.now()),
             preview: Preview::of(&edge.proxies.base_url(request), &format!("/vote/{}", round.id), round),
             description: round.description.clone(),
-            policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
+            eligibility_description: eligibility_description(
+                round.eligibility,
+                round.program_voters,
+                !round.allowed_emails.is_empty(),
+            ),
             gate: seen.gate,
             csrf: browser.csrf,
-            invite: invite.filter(|_| round.policy == Policy::Invited).map(str::to_owned),
+            invite: invite.filter(|_| round.eligibility == Eligibility::Invited).map(str::to_owned),
             invite_problem: seen.invite_problem,
             options: options(round, shown_to, standing.as_ref()),
-            most: most(round),
-            changeable: round.changeable,
+            max_choices: max_choices(round),
+            allow_changes: round.allow_changes,
             receipt: standing.map(|standing| standing.place.receipt(&round.id)),
             just_voted: false,
             problem: None,
@@ -93,7 +99,7 @@ async fn standing_of(vote: &Vote, round: &RoundId, identity: &Identity) -> Optio
 /// The options in the order in which whoever looks at them is shown them, each time the same.
 fn options(round: &Round, shown_to: &Identity, standing: Option<&Standing>) -> Vec<VoteOption> {
     let mut options: Vec<&RoundOption> = round.options.iter().collect();
-    if round.order == Order::Shuffled {
+    if round.option_order == OptionOrder::Shuffled {
         options.sort_by_cached_key(|option| shown_to.lot(&round.id, &option.id));
     }
     let chosen = standing.map(|standing| standing.choice.0.as_slice()).unwrap_or_default();

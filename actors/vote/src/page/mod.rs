@@ -13,7 +13,7 @@ use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use metrics::counter;
 use serde::Serialize;
-use subjects::{BallotId, Choice, Policy, ResultsShown, Round, RoundId};
+use subjects::{BallotId, Choice, Eligibility, ResultsVisibility, Round, RoundId};
 use templates::{Gate, VotePage};
 use utoipa::ToSchema;
 
@@ -113,7 +113,7 @@ fn told(round: &RoundId, choice: &Choice, Accepted { ballot, place }: Accepted) 
 
 /// Gives somebody who has a ballot in the box what shows it, where that opens the results to them.
 fn prove(vote: &Vote, request: &HttpRequest, round: &Round, response: &mut HttpResponse) {
-    if round.results == ResultsShown::AfterVoting && !round.shows_results_to_all() {
+    if round.results_visibility == ResultsVisibility::AfterVoting && !round.shows_results_to_all() {
         vote.given.edge.voted.prove(request, &round.id, response);
     }
 }
@@ -122,7 +122,7 @@ fn prove(vote: &Vote, request: &HttpRequest, round: &Round, response: &mut HttpR
 fn page_after(round: &Round, invite: Option<&str>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("voted", "1");
-    if let (Policy::Invited, Some(code)) = (round.policy, invite) {
+    if let (Eligibility::Invited, Some(code)) = (round.eligibility, invite) {
         query.append_pair("invite", code);
     }
     format!("/vote/{}?{}", round.id, query.finish())

@@ -107,7 +107,7 @@ impl Fold {
 
     /// Judges a ballot against the fold and the block that is being put together, and puts it into the block
     /// when it is new or a change that the round allows.
-    pub fn judge(&self, builder: &mut BlockBuilder, ballot: &Ballot, changeable: bool) -> Verdict {
+    pub fn judge(&self, builder: &mut BlockBuilder, ballot: &Ballot, allow_changes: bool) -> Verdict {
         // Before the seal: whoever asks again for a ballot that lies in the log is told so.
         if let Some(verdict) = self.repeated(builder, ballot) {
             return verdict;
@@ -117,10 +117,10 @@ impl Fold {
         }
         let in_block = builder.newest_of(ballot.voter).map(|(_, before)| before);
         let in_block = in_block.filter(|_| !is_on(Mutation::ReplaceTheOlder));
-        let changeable = changeable || is_on(Mutation::ChangeWhereForbidden);
+        let allow_changes = allow_changes || is_on(Mutation::ChangeWhereForbidden);
         let replaces = match (in_block, self.standing.get(&ballot.voter)) {
-            (Some(_), _) if !changeable => return Verdict::RefusedByBlock(Refusal::AlreadyVoted),
-            (None, Some(_)) if !changeable => return Verdict::Refused(Refusal::AlreadyVoted),
+            (Some(_), _) if !allow_changes => return Verdict::RefusedByBlock(Refusal::AlreadyVoted),
+            (None, Some(_)) if !allow_changes => return Verdict::Refused(Refusal::AlreadyVoted),
             (Some(before), _) => Some(Replaced { ballot: before.ballot, choice: before.choice.clone() }),
             (None, Some(before)) => {
                 Some(Replaced { ballot: before.ballot, choice: self.choices.of(before.choice).clone() })

@@ -98,9 +98,9 @@ fn approve(round: &Round, named: &[String]) -> Result<Choice, InvalidChoice> {
         return Err(InvalidChoice::NotAny);
     }
     // Before anything is looked up: a list may be as long as a body is large.
-    let most = most(round);
-    if named.len() > most {
-        return Err(InvalidChoice::TooMany(most));
+    let max_choices = max_choices(round);
+    if named.len() > max_choices {
+        return Err(InvalidChoice::TooMany(max_choices));
     }
     let mut chosen = Vec::with_capacity(named.len());
     for (place, name) in named.iter().enumerate() {
@@ -115,8 +115,8 @@ fn approve(round: &Round, named: &[String]) -> Result<Choice, InvalidChoice> {
 }
 
 /// How many options a ballot may name at the most.
-pub fn most(round: &Round) -> usize {
-    match (round.method, round.most) {
+pub fn max_choices(round: &Round) -> usize {
+    match (round.method, round.max_choices) {
         (Method::Plurality, _) => 1,
         (Method::Approval, Some(most)) => round.options.len().min(most as usize),
         (Method::Approval, None) => round.options.len(),
@@ -141,7 +141,7 @@ mod tests {
             options: vec![option("cats", "Cats"), option("dogs", "Dogs"), option("option-3", "cats")],
             state,
             closes_at: Some(at(1_000)),
-            changeable: true,
+            allow_changes: true,
             ..Round::blank(RoundId::parse("demo").unwrap())
         }
     }
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn an_approval_ballot_names_options_once_each_and_not_more_than_it_may() {
-        let choose = |most: Option<u32>, named: &[&str]| {
+        let choose = |max_choices: Option<u32>, named: &[&str]| {
             let named: Vec<String> = named.iter().map(ToString::to_string).collect();
-            let round = Round { method: Method::Approval, most, ..round(RoundState::Open) };
+            let round = Round { method: Method::Approval, max_choices, ..round(RoundState::Open) };
             choose(&round, &named).map(|choice| choice.to_string())
         };
         assert_eq!(choose(None, &["option-3", "Dogs", "cats"]), Ok("cats,dogs,option-3".into()));

@@ -30,6 +30,8 @@ pub const TOKEN_REFUSED: Kind =
     kind(401, "token-refused", "The token has run out, is not ours, or its session has ended.");
 /// Below the role.
 pub const NOT_ALLOWED: Kind = kind(403, "not-allowed", "This takes another role.");
+/// Somebody else's round.
+pub const NOT_YOUR_ROUND: Kind = kind(403, "not-your-round", "The round is another organiser's.");
 /// Redis is away.
 pub const SESSIONS_AWAY: Kind =
     kind(503, "sessions-away", "Whether somebody is signed in cannot be checked now.");

@@ -54,7 +54,7 @@ struct Queued<R, B> {
 #[derive(Clone, Debug)]
 enum Stage<R, B> {
     Decoding,
-    /// Its undecodable messages are stored in the DEAD stream, one after the other. These wait for their turn.
+    /// Its undecodable messages are stored in the DEAD_LETTERS stream, one after the other. These wait for their turn.
     DeadLettering {
         batch: B,
         waiting: VecDeque<(R, String)>,

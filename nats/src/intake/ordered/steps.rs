@@ -30,7 +30,7 @@ pub enum Event<R, B> {
         /// Messages in it that cannot be decoded, and why.
         undecodable: Vec<(R, String)>,
     },
-    /// A message of the batch of this number is stored in the DEAD stream.
+    /// A message of the batch of this number is stored in the DEAD_LETTERS stream.
     DeadLettered(u64),
     /// The actor has done the batch that it was handed.
     Done,
@@ -65,7 +65,7 @@ pub enum Action<R, B> {
         /// Its messages, contiguous and in the order of the stream.
         messages: Vec<Delivered<R>>,
     },
-    /// Store in the DEAD stream that a message of the batch of this number cannot be decoded.
+    /// Store in the DEAD_LETTERS stream that a message of the batch of this number cannot be decoded.
     DeadLetter {
         /// Names the batch.
         number: u64,

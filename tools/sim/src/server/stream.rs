@@ -33,7 +33,7 @@ pub enum Subject {
     Key,
     /// `tally.<round>.counted`.
     Counted,
-    /// `dead.tally.VOTES-<round>`.
+    /// `dead_letter.tally.VOTES-<round>`.
     Dead,
 }
 

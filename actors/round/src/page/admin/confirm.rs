@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use nats::Newest;
 use subjects::RoundChanged;
-use templates::{ConfirmPage, ladder_words};
+use templates::{ConfirmPage, eligibility_description};
 use tracing::info;
 
 use super::{head, moment, see_other, version};
@@ -98,7 +98,11 @@ impl Handle {
             round: head(round),
             version: newest.sequence,
             options: round.options.iter().map(|option| option.label.clone()).collect(),
-            policy_words: ladder_words(round.policy, round.programs, !round.emails.is_empty()),
+            eligibility_description: eligibility_description(
+                round.eligibility,
+                round.program_voters,
+                !round.allowed_emails.is_empty(),
+            ),
             ballots: self.ballots(round),
             closes: round.closes_at.map(moment),
             is_possible: refusal.is_none(),

@@ -27,25 +27,28 @@ impl Typed {
             blank: OptionForm::default(),
             options_problem: problem(wrong, "options"),
             method: field("method", &self.method),
-            most: field("most", &self.most),
-            order: field("order", &self.order),
-            policy: field("policy", &self.policy),
-            programs: self.programs,
-            emails: FormField { value: self.emails.clone(), problem: self.wrong_email(wrong) },
-            changeable: self.changeable,
-            results: field("results", &self.results),
-            embeddable: self.embeddable,
+            max_choices: field("max_choices", &self.max_choices),
+            option_order: field("option_order", &self.option_order),
+            eligibility: field("eligibility", &self.eligibility),
+            program_voters: field("program_voters", &self.program_voters),
+            allowed_emails: FormField {
+                value: self.allowed_emails.clone(),
+                problem: self.wrong_email(wrong),
+            },
+            allow_changes: self.allow_changes,
+            results_visibility: field("results_visibility", &self.results_visibility),
+            allow_embedding: self.allow_embedding,
             opens_at: field("opens_at", &self.opens_at),
             closes_at: field("closes_at", &self.closes_at),
-            ladder: Default::default(),
+            descriptions: Default::default(),
         }
     }
 
     /// What is wrong with the first address that is wrong, or with all of them.
     fn wrong_email(&self, wrong: &[FieldError]) -> Option<String> {
-        let error = wrong.iter().find(|error| error.field.starts_with("emails"))?;
-        let place = error.field.strip_prefix("emails[").and_then(|rest| rest.strip_suffix(']'));
-        let email = place.and_then(|place| self.emails().get(place.parse::<usize>().ok()?).copied());
+        let error = wrong.iter().find(|error| error.field.starts_with("allowed_emails"))?;
+        let place = error.field.strip_prefix("allowed_emails[").and_then(|rest| rest.strip_suffix(']'));
+        let email = place.and_then(|place| self.allowed_emails().get(place.parse::<usize>().ok()?).copied());
         Some(match email {
             Some(email) => format!("hold “{email}”: each {}", error.detail),
             None => error.detail.clone(),
@@ -71,14 +74,14 @@ impl Typed {
             ("Description", lines(&self.description)),
             ("Options", options.join("\n")),
             ("How one chooses", choice(&self.method)),
-            ("At most", self.most.trim().to_owned()),
-            ("Order", choice(&self.order)),
-            ("Who may vote", choice(&self.policy)),
-            ("Programs may vote", yes(self.programs)),
-            ("Only these addresses", self.emails().join("\n")),
-            ("A vote may be changed", yes(self.changeable)),
-            ("When people see the results", choice(&self.results)),
-            ("Other sites may show them", yes(self.embeddable)),
+            ("At most", self.max_choices.trim().to_owned()),
+            ("Option order", choice(&self.option_order)),
+            ("Who may vote", choice(&self.eligibility)),
+            ("Votes by programs", voters(&self.program_voters)),
+            ("Only these addresses", self.allowed_emails().join("\n")),
+            ("A vote may be changed", yes(self.allow_changes)),
+            ("When people see the results", choice(&self.results_visibility)),
+            ("Other sites may show them", yes(self.allow_embedding)),
             ("Opens (UTC)", self.opens_at.clone()),
             ("Closes (UTC)", self.closes_at.clone()),
         ]
@@ -126,6 +129,17 @@ fn problem(wrong: &[FieldError], path: &str) -> Option<String> {
         error.detail.replace("opens_at", "the opening time").replace("closes_at", "the closing time");
     // What JSON calls null is an empty field here, and its hint says so.
     Some(detail.replace(", or null", ""))
+}
+
+/// What the choice of who names voters is called on the page.
+fn voters(name: &str) -> String {
+    let words = match name {
+        "no" => "No program names voters",
+        "anyone" => "Every program names voters",
+        "token" => "Programs with the organiser's access token name voters",
+        other => other,
+    };
+    words.to_owned()
 }
 
 /// What it is called on the page.

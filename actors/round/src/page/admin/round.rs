@@ -3,7 +3,7 @@
 use ::web::{Caller, Problem};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use subjects::{OptionId, Policy, Round, RoundState};
+use subjects::{Eligibility, OptionId, Round, RoundState};
 use templates::{Done, PictureForm, RoundAdminPage, RoundForm, Share, picture_address};
 
 use super::typed::Typed;
@@ -97,8 +97,8 @@ impl Handle {
             differences: Vec::new(),
             form,
             pictures,
-            share: Share::of(&base, round.id.as_str(), &round.title, round.embeddable),
-            takes_invites: round.policy == Policy::Invited && round.state != RoundState::Closed,
+            share: Share::of(&base, round.id.as_str(), &round.title, round.allow_embedding),
+            takes_invites: round.eligibility == Eligibility::Invited && round.state != RoundState::Closed,
         }
     }
 }

@@ -14,14 +14,14 @@ pub const SINGLE: &[&str] = &[
     "title",
     "description",
     "method",
-    "most",
-    "order",
-    "policy",
-    "programs",
-    "emails",
-    "changeable",
-    "results",
-    "embeddable",
+    "max_choices",
+    "option_order",
+    "eligibility",
+    "program_voters",
+    "allowed_emails",
+    "allow_changes",
+    "results_visibility",
+    "allow_embedding",
     "opens_at",
     "closes_at",
 ];
@@ -41,14 +41,14 @@ pub struct Typed {
     pub(super) description: String,
     pub(super) options: Vec<TypedOption>,
     pub(super) method: String,
-    pub(super) most: String,
-    pub(super) order: String,
-    pub(super) policy: String,
-    pub(super) programs: bool,
-    pub(super) emails: String,
-    pub(super) changeable: bool,
-    pub(super) results: String,
-    pub(super) embeddable: bool,
+    pub(super) max_choices: String,
+    pub(super) option_order: String,
+    pub(super) eligibility: String,
+    pub(super) program_voters: String,
+    pub(super) allowed_emails: String,
+    pub(super) allow_changes: bool,
+    pub(super) results_visibility: String,
+    pub(super) allow_embedding: bool,
     pub(super) opens_at: String,
     pub(super) closes_at: String,
     /// Which option one goes on writing.
@@ -69,29 +69,30 @@ impl Typed {
         Self {
             options: vec![TypedOption::default(); ROOM],
             method: "plurality".to_owned(),
-            order: "fixed".to_owned(),
-            policy: "anyone".to_owned(),
-            results: "always".to_owned(),
+            option_order: "fixed".to_owned(),
+            eligibility: "anyone".to_owned(),
+            program_voters: "no".to_owned(),
+            results_visibility: "always".to_owned(),
             ..Self::default()
         }
     }
 
     /// What stands in the form of this round.
     pub fn of(round: &Round) -> Self {
-        let emails: Vec<String> = round.emails.iter().map(ToString::to_string).collect();
+        let allowed_emails: Vec<String> = round.allowed_emails.iter().map(ToString::to_string).collect();
         Self {
             title: round.title.clone(),
             description: round.description.clone(),
             options: round.options.iter().map(TypedOption::of).collect(),
             method: name(&round.method),
-            most: round.most.map(|most| most.to_string()).unwrap_or_default(),
-            order: name(&round.order),
-            policy: name(&round.policy),
-            programs: round.programs,
-            emails: emails.join("\n"),
-            changeable: round.changeable,
-            results: name(&round.results),
-            embeddable: round.embeddable,
+            max_choices: round.max_choices.map(|max_choices| max_choices.to_string()).unwrap_or_default(),
+            option_order: name(&round.option_order),
+            eligibility: name(&round.eligibility),
+            program_voters: name(&round.program_voters),
+            allowed_emails: allowed_emails.join("\n"),
+            allow_changes: round.allow_changes,
+            results_visibility: name(&round.results_visibility),
+            allow_embedding: round.allow_embedding,
             opens_at: round.opens_at.map(on_the_clock).unwrap_or_default(),
             closes_at: round.closes_at.map(on_the_clock).unwrap_or_default(),
             next: None,
@@ -123,14 +124,14 @@ impl Typed {
             description: text("description"),
             options: (0..count).map(option).collect(),
             method: text("method"),
-            most: text("most"),
-            order: text("order"),
-            policy: text("policy"),
-            programs: is_on("programs"),
-            emails: text("emails"),
-            changeable: is_on("changeable"),
-            results: text("results"),
-            embeddable: is_on("embeddable"),
+            max_choices: text("max_choices"),
+            option_order: text("option_order"),
+            eligibility: text("eligibility"),
+            program_voters: text("program_voters"),
+            allowed_emails: text("allowed_emails"),
+            allow_changes: is_on("allow_changes"),
+            results_visibility: text("results_visibility"),
+            allow_embedding: is_on("allow_embedding"),
             opens_at: moment("opens_at"),
             closes_at: moment("closes_at"),
             next: None,
@@ -156,8 +157,8 @@ impl Typed {
 
     /// What may be written in a round that has begun, and of the rest what is there.
     fn over(self, there: Self) -> Self {
-        let Self { description, emails, embeddable, closes_at, .. } = self;
-        Self { description, emails, embeddable, closes_at, ..there }
+        let Self { description, allowed_emails, allow_embedding, closes_at, .. } = self;
+        Self { description, allowed_emails, allow_embedding, closes_at, ..there }
     }
 
     /// The same without options in which nothing stands.
@@ -180,31 +181,33 @@ impl Typed {
     /// The same as a program would send it about a round in this state; of one that has begun only what it does not
     /// keep. What belongs to a choice that was not made is left away.
     pub fn to_json(&self, state: RoundState) -> Value {
-        let emails = if self.policy == "account" { self.emails() } else { Vec::new() };
+        let allowed_emails = if self.eligibility == "account" { self.allowed_emails() } else { Vec::new() };
         let mut sent = json!({
             "description": self.description,
-            "emails": emails,
-            "embeddable": self.embeddable,
+            "allowed_emails": allowed_emails,
+            "allow_embedding": self.allow_embedding,
             "closes_at": as_moment(&self.closes_at),
         });
         if state == RoundState::Draft {
             sent["title"] = json!(self.title);
             sent["options"] = self.options.iter().map(TypedOption::to_json).collect();
             sent["method"] = json!(self.method);
-            sent["most"] = if self.method == "approval" { as_number(&self.most) } else { Value::Null };
-            sent["order"] = json!(self.order);
-            sent["policy"] = json!(self.policy);
-            sent["programs"] = json!(self.programs && self.policy == "anyone");
-            sent["changeable"] = json!(self.changeable);
-            sent["results"] = json!(self.results);
+            sent["max_choices"] =
+                if self.method == "approval" { as_number(&self.max_choices) } else { Value::Null };
+            sent["option_order"] = json!(self.option_order);
+            sent["eligibility"] = json!(self.eligibility);
+            sent["program_voters"] =
+                json!(if self.eligibility == "anyone" { &self.program_voters } else { "no" });
+            sent["allow_changes"] = json!(self.allow_changes);
+            sent["results_visibility"] = json!(self.results_visibility);
             sent["opens_at"] = as_moment(&self.opens_at);
         }
         sent
     }
 
     /// The addresses, however they were put apart.
-    pub(super) fn emails(&self) -> Vec<&str> {
-        let parts = self.emails.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
+    pub(super) fn allowed_emails(&self) -> Vec<&str> {
+        let parts = self.allowed_emails.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
         parts.filter(|part| !part.is_empty()).collect()
     }
 }
@@ -272,7 +275,7 @@ fn as_number(text: &str) -> Value {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use subjects::{Method, OptionId, Policy, RoundId};
+    use subjects::{Eligibility, Method, OptionId, RoundId};
 
     pub fn typed(sent: &str) -> Typed {
         Typed::sent(&FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap()).unwrap()
@@ -284,16 +287,16 @@ pub mod tests {
 
     #[test]
     fn what_is_typed_becomes_what_a_program_would_send() {
-        let sent = "title=Who%3F&description=&method=approval&most=2&order=shuffled&policy=account&programs=yes\
-            &emails=ann%40example.org%0D%0A%40example.com%2C&results=after_close&opens_at=&closes_at=2026-11-21T18%3A00\
+        let sent = "title=Who%3F&description=&method=approval&max_choices=2&option_order=shuffled&eligibility=account&program_voters=token\
+            &allowed_emails=ann%40example.org%0D%0A%40example.com%2C&results_visibility=after_close&opens_at=&closes_at=2026-11-21T18%3A00\
             &option_id=ann&option_label=Ann&option_description=One&option_link=+\
             &option_id=&option_label=&option_description=&option_link=\
             &option_id=&option_label=Bob&option_description=&option_link=https%3A%2F%2Fexample.org";
         let json = typed(sent).without_blanks().to_json(RoundState::Draft);
         let expected = json!({
-            "title": "Who?", "description": "", "method": "approval", "most": 2, "order": "shuffled",
-            "policy": "account", "programs": false, "emails": ["ann@example.org", "@example.com"],
-            "changeable": false, "results": "after_close", "embeddable": false, "opens_at": null,
+            "title": "Who?", "description": "", "method": "approval", "max_choices": 2, "option_order": "shuffled",
+            "eligibility": "account", "program_voters": "no", "allowed_emails": ["ann@example.org", "@example.com"],
+            "allow_changes": false, "results_visibility": "after_close", "allow_embedding": false, "opens_at": null,
             "closes_at": "2026-11-21T18:00:00Z",
             "options": [
                 { "id": "ann", "label": "Ann", "description": "One", "link": null },
@@ -306,11 +309,16 @@ pub mod tests {
     #[test]
     fn what_belongs_to_a_choice_that_was_not_made_is_left_away() {
         let json =
-            typed("method=plurality&most=2&policy=anyone&programs=yes&emails=x").to_json(RoundState::Draft);
-        let [most, programs, emails] = ["most", "programs", "emails"].map(|field| &json[field]);
-        assert_eq!((most, programs, emails), (&Value::Null, &json!(true), &json!([])));
-        let json = typed("method=approval&most=two").to_json(RoundState::Draft);
-        assert_eq!(json["most"], "two", "what is no number is refused by its name");
+            typed("method=plurality&max_choices=2&eligibility=anyone&program_voters=token&allowed_emails=x")
+                .to_json(RoundState::Draft);
+        let [max_choices, program_voters, allowed_emails] =
+            ["max_choices", "program_voters", "allowed_emails"].map(|field| &json[field]);
+        assert_eq!(
+            (max_choices, program_voters, allowed_emails),
+            (&Value::Null, &json!("token"), &json!([]))
+        );
+        let json = typed("method=approval&max_choices=two").to_json(RoundState::Draft);
+        assert_eq!(json["max_choices"], "two", "what is no number is refused by its name");
     }
 
     #[test]
@@ -319,11 +327,12 @@ pub mod tests {
             title: "Board".to_owned(),
             options: vec![RoundOption::new(OptionId::parse("ann").unwrap(), "Ann")],
             method: Method::Approval,
-            policy: Policy::Account,
+            eligibility: Eligibility::Account,
             state: RoundState::Open,
             ..Round::blank(RoundId::parse("board").unwrap())
         };
-        let sent = "description=New&emails=&closes_at=2026-11-21T18%3A00%3A30.000Z&embeddable=yes";
+        let sent =
+            "description=New&allowed_emails=&closes_at=2026-11-21T18%3A00%3A30.000Z&allow_embedding=yes";
         let fields = FormFields::parse(sent.as_bytes(), SINGLE, REPEATED).unwrap();
         let typed = Typed::sent_for(&fields, &board).unwrap();
         assert_eq!((typed.title.as_str(), labels(&typed)), ("Board", vec!["Ann"]));
@@ -331,7 +340,7 @@ pub mod tests {
         let json = typed.to_json(RoundState::Open);
         let mut fields: Vec<&String> = json.as_object().unwrap().keys().collect();
         fields.sort();
-        assert_eq!(fields, ["closes_at", "description", "emails", "embeddable"]);
+        assert_eq!(fields, ["closes_at", "description", "allowed_emails", "allow_embedding"]);
         assert!(typed.where_it_may(&board) == typed && Typed::of(&board).differences_from(&typed).len() == 3);
     }
 

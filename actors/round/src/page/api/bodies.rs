@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::{MethodShown, OrderShown, PolicyShown, ResultsShownShown};
+use super::{EligibilityShown, MethodShown, OptionOrderShown, ProgramVotersShown, ResultsVisibilityShown};
 
 /// A round that is to be made.
 #[derive(ToSchema)]
@@ -23,28 +23,28 @@ pub struct NewRound {
     #[schema(max_items = 100, required = false)]
     options: Vec<OptionOrLabel>,
     #[schema(required = false)]
-    order: OrderShown,
+    option_order: OptionOrderShown,
     #[schema(required = false)]
     method: MethodShown,
     /// How many options an approval ballot may name at the most; all of them without it.
     #[schema(minimum = 1, maximum = 100)]
-    most: Option<u32>,
+    max_choices: Option<u32>,
     #[schema(required = false)]
-    policy: PolicyShown,
-    /// Whether programs may vote for whom they name: only where anyone may vote, and there it is so without this.
+    eligibility: EligibilityShown,
+    /// Only where anyone may vote, and there it is `anyone` without this.
     #[schema(required = false)]
-    programs: bool,
-    /// Only these may vote: addresses, and domains such as `@example.org`. Only with the policy `account`.
+    program_voters: ProgramVotersShown,
+    /// Only these may vote: addresses, and domains such as `@example.org`. Only with the eligibility `account`.
     #[schema(max_items = 1_000, required = false)]
-    emails: Vec<String>,
+    allowed_emails: Vec<String>,
     /// Whether a ballot may be changed.
     #[schema(required = false)]
-    changeable: bool,
+    allow_changes: bool,
     #[schema(required = false)]
-    results: ResultsShownShown,
+    results_visibility: ResultsVisibilityShown,
     /// Whether other sites may show its results in a frame.
     #[schema(required = false)]
-    embeddable: bool,
+    allow_embedding: bool,
     /// When it opens by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
     opens_at: (),
@@ -79,28 +79,27 @@ pub struct RoundEdit {
     #[schema(max_items = 100, required = false)]
     options: Vec<OptionOrLabel>,
     #[schema(required = false)]
-    order: OrderShown,
+    option_order: OptionOrderShown,
     #[schema(required = false)]
     method: MethodShown,
     /// How many options an approval ballot may name at the most; `null` for all of them.
     #[schema(minimum = 1, maximum = 100)]
-    most: Option<u32>,
+    max_choices: Option<u32>,
     #[schema(required = false)]
-    policy: PolicyShown,
-    /// Whether programs may vote for whom they name.
+    eligibility: EligibilityShown,
     #[schema(required = false)]
-    programs: bool,
+    program_voters: ProgramVotersShown,
     /// Only these may vote. In an open round only more of them.
     #[schema(max_items = 1_000, required = false)]
-    emails: Vec<String>,
+    allowed_emails: Vec<String>,
     /// Whether a ballot may be changed.
     #[schema(required = false)]
-    changeable: bool,
+    allow_changes: bool,
     #[schema(required = false)]
-    results: ResultsShownShown,
+    results_visibility: ResultsVisibilityShown,
     /// Whether other sites may show its results in a frame.
     #[schema(required = false)]
-    embeddable: bool,
+    allow_embedding: bool,
     /// When it opens by itself; `null` for never.
     #[schema(value_type = Option<String>, format = DateTime)]
     opens_at: (),

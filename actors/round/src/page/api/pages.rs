@@ -6,9 +6,7 @@ use serde_json::json;
 use subjects::Role;
 use utoipa::ToSchema;
 
-use super::{
-    BEGUN, CHANGED_MEANWHILE, CLOSED, NO_SUCH_OPTION, NOT_OPEN, NOT_YOURS, OPEN, OPTION, OVER, ROUND, TOO_FEW,
-};
+use super::{BEGUN, CHANGED_MEANWHILE, CLOSED, NO_SUCH_OPTION, NOT_OPEN, OPEN, OPTION, OVER, ROUND, TOO_FEW};
 
 const PAGES: &str = "pages";
 
@@ -70,7 +68,7 @@ fn organisers(operation: Operation) -> Operation {
 /// For whoever runs the round.
 fn own(operation: Operation) -> Operation {
     organisers(operation).named("id", "The name of the round.", ROUND).refuses(&[
-        NOT_YOURS,
+        kinds::NOT_YOUR_ROUND,
         kinds::NO_SUCH_ROUND,
         kinds::NOT_READY,
     ])

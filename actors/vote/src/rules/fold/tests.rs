@@ -11,9 +11,9 @@ fn ballot(id: Option<BallotId>, voter: u8, choice: &str) -> Ballot {
 }
 
 /// Judges ballots together and appends the block, as a box does.
-fn append(fold: &mut Fold, ballots: &[Ballot], changeable: bool) -> Vec<Verdict> {
+fn append(fold: &mut Fold, ballots: &[Ballot], allow_changes: bool) -> Vec<Verdict> {
     let mut builder = BlockBuilder::default();
-    let verdicts = ballots.iter().map(|ballot| fold.judge(&mut builder, ballot, changeable)).collect();
+    let verdicts = ballots.iter().map(|ballot| fold.judge(&mut builder, ballot, allow_changes)).collect();
     if !builder.is_empty() {
         let round = RoundId::parse("demo").unwrap();
         let block = BallotsCast { at: now(), round, ballots: builder.into_ballots() };
@@ -63,12 +63,12 @@ fn a_ballot_sent_again_gets_the_answer_of_the_first_time() {
 
 #[test]
 fn a_form_sent_twice_is_one_ballot() {
-    for changeable in [true, false] {
+    for allow_changes in [true, false] {
         let mut fold = Fold::default();
         let twice = [ballot(None, 1, "cats"), ballot(None, 1, "cats")];
-        let verdicts = append(&mut fold, &twice, changeable);
+        let verdicts = append(&mut fold, &twice, allow_changes);
         assert_eq!(verdicts[0], verdicts[1]);
-        let again = append(&mut fold, &twice[..1], changeable);
+        let again = append(&mut fold, &twice[..1], allow_changes);
         assert!(matches!(again[0], Verdict::InLog(_, Place { sequence: 1, index: 0 })));
         assert_eq!(fold.sequence(), 1);
     }
@@ -110,7 +110,7 @@ fn another_voters_ballot_id_is_no_retry() {
 fn nothing_follows_the_seal() {
     let mut fold = Fold::default();
     append(&mut fold, &[ballot(None, 1, "cats")], true);
-    let seal = RoundSealed { at: now(), round: RoundId::parse("demo").unwrap(), why: "time".into() };
+    let seal = RoundSealed { at: now(), round: RoundId::parse("demo").unwrap(), reason: "time".into() };
     fold.take(2, &VoteMessage::Sealed(seal));
     let again = append(&mut fold, &[ballot(None, 1, "cats")], true);
     assert!(
@@ -125,7 +125,7 @@ fn a_message_that_is_in_the_fold_changes_nothing() {
     let mut fold = Fold::default();
     append(&mut fold, &[ballot(None, 1, "cats")], true);
     append(&mut fold, &[ballot(None, 1, "dogs")], true);
-    let seal = RoundSealed { at: now(), round: RoundId::parse("demo").unwrap(), why: "time".into() };
+    let seal = RoundSealed { at: now(), round: RoundId::parse("demo").unwrap(), reason: "time".into() };
     fold.take(2, &VoteMessage::Sealed(seal));
     assert!(!fold.is_sealed());
     assert_eq!(choice_of(&fold, 1).as_deref(), Some("dogs"));

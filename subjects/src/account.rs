@@ -34,51 +34,51 @@ pub struct Person {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The address of the network it came from.
-    pub address: String,
+    pub network: String,
     /// What the browser or program calls itself, shortened.
-    pub browser: String,
+    pub user_agent: String,
 }
 
-/// `login.<user>.registered`: somebody made an account.
+/// `account.<user>.registered`: somebody made an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginRegistered {
+pub struct AccountRegistered {
     /// When.
     pub at: Timestamp,
     /// Who.
     #[serde(flatten)]
     pub person: Person,
     /// From where.
-    pub from: Origin,
+    pub origin: Origin,
 }
 
-/// `login.<user>.proved`: somebody proved who they are, and waits for a session of this name.
+/// `account.<user>.authenticated`: somebody proved who they are, and waits for a session of this name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginProved {
+pub struct AccountAuthenticated {
     /// When.
     pub at: Timestamp,
     /// Who.
     #[serde(flatten)]
     pub person: Person,
     /// From where.
-    pub from: Origin,
+    pub origin: Origin,
     /// The name of the session to be opened: new, and never one that the caller brought.
     pub session: SessionId,
 }
 
-/// `login.<user>.refused`: somebody gave a wrong password for this account.
+/// `account.<user>.authentication_failed`: somebody gave a wrong password for this account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginRefused {
+pub struct AccountAuthenticationFailed {
     /// When.
     pub at: Timestamp,
     /// Whose account.
     pub user: UserId,
     /// From where.
-    pub from: Origin,
+    pub origin: Origin,
 }
 
-/// `login.<user>.changed`: a person has another name, address or role.
+/// `account.<user>.changed`: a person has another name, address or role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginChanged {
+pub struct AccountChanged {
     /// When.
     pub at: Timestamp,
     /// Who they are from now on.
@@ -86,95 +86,100 @@ pub struct LoginChanged {
     pub person: Person,
 }
 
-/// `login.<user>.secured`: a person has another password. Every session but this one ends.
+/// `account.<user>.password_changed`: a person has another password. Every session but this one ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoginSecured {
+pub struct AccountPasswordChanged {
     /// When.
     pub at: Timestamp,
     /// Whose password.
     pub user: UserId,
     /// The session in which it was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept: Option<SessionId>,
+    pub kept_session: Option<SessionId>,
 }
 
 /// Everything that is said of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoginMessage {
+pub enum AccountMessage {
     /// Somebody made it.
-    Registered(LoginRegistered),
+    Registered(AccountRegistered),
     /// Somebody proved that it is theirs.
-    Proved(LoginProved),
+    Authenticated(AccountAuthenticated),
     /// Somebody failed to.
-    Refused(LoginRefused),
+    AuthenticationFailed(AccountAuthenticationFailed),
     /// It has another name, address or role.
-    Changed(LoginChanged),
+    Changed(AccountChanged),
     /// It has another password.
-    Secured(LoginSecured),
+    PasswordChanged(AccountPasswordChanged),
 }
 
-impl LoginMessage {
+impl AccountMessage {
     fn user(&self) -> UserId {
         match self {
             Self::Registered(it) => it.person.user,
-            Self::Proved(it) => it.person.user,
-            Self::Refused(it) => it.user,
+            Self::Authenticated(it) => it.person.user,
+            Self::AuthenticationFailed(it) => it.user,
             Self::Changed(it) => it.person.user,
-            Self::Secured(it) => it.user,
+            Self::PasswordChanged(it) => it.user,
         }
     }
 }
 
-impl Said for LoginRegistered {
-    const KIND: &'static str = "login_registered";
+impl Said for AccountRegistered {
+    const KIND: &'static str = "account_registered";
+    const SUBJECT: &'static str = "account.*.registered";
 
     fn subject(&self) -> String {
-        format!("login.{}.registered", self.person.user)
+        format!("account.{}.registered", self.person.user)
     }
 }
 
-impl Said for LoginProved {
-    const KIND: &'static str = "login_proved";
+impl Said for AccountAuthenticated {
+    const KIND: &'static str = "account_authenticated";
+    const SUBJECT: &'static str = "account.*.authenticated";
 
     fn subject(&self) -> String {
-        format!("login.{}.proved", self.person.user)
+        format!("account.{}.authenticated", self.person.user)
     }
 }
 
-impl Said for LoginRefused {
-    const KIND: &'static str = "login_refused";
+impl Said for AccountAuthenticationFailed {
+    const KIND: &'static str = "account_authentication_failed";
+    const SUBJECT: &'static str = "account.*.authentication_failed";
 
     fn subject(&self) -> String {
-        format!("login.{}.refused", self.user)
+        format!("account.{}.authentication_failed", self.user)
     }
 }
 
-impl Said for LoginChanged {
-    const KIND: &'static str = "login_changed";
+impl Said for AccountChanged {
+    const KIND: &'static str = "account_changed";
+    const SUBJECT: &'static str = "account.*.changed";
 
     fn subject(&self) -> String {
-        format!("login.{}.changed", self.person.user)
+        format!("account.{}.changed", self.person.user)
     }
 }
 
-impl Said for LoginSecured {
-    const KIND: &'static str = "login_secured";
+impl Said for AccountPasswordChanged {
+    const KIND: &'static str = "account_password_changed";
+    const SUBJECT: &'static str = "account.*.password_changed";
 
     fn subject(&self) -> String {
-        format!("login.{}.secured", self.user)
+        format!("account.{}.password_changed", self.user)
     }
 }
 
-impl Heard for LoginMessage {
+impl Heard for AccountMessage {
     fn hear(subject: &str, payload: &[u8]) -> Result<Self, Unreadable> {
         let mut tokens = subject.split('.').skip(1);
         let user = tokens.next().unwrap_or_default();
         let message = match tokens.next() {
             Some("registered") => Self::Registered(from_json(payload)?),
-            Some("proved") => Self::Proved(from_json(payload)?),
-            Some("refused") => Self::Refused(from_json(payload)?),
+            Some("authenticated") => Self::Authenticated(from_json(payload)?),
+            Some("authentication_failed") => Self::AuthenticationFailed(from_json(payload)?),
             Some("changed") => Self::Changed(from_json(payload)?),
-            Some("secured") => Self::Secured(from_json(payload)?),
+            Some("password_changed") => Self::PasswordChanged(from_json(payload)?),
             _ => return Err(Unreadable::because("nothing that is said of an account")),
         };
         let said_of = message.user();

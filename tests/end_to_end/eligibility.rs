@@ -21,10 +21,10 @@ fn refusal(answer: &Answer) -> (u16, &str) {
 async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "plain", json!({ "programs": false })).await;
-    round(&olga, "board", json!({ "policy": "invited" })).await;
-    round(&olga, "members", json!({ "policy": "account" })).await;
-    round(&olga, "firm", json!({ "policy": "account", "emails": ["@example.org"] })).await;
+    round(&olga, "plain", json!({ "program_voters": "no" })).await;
+    round(&olga, "board", json!({ "eligibility": "invited" })).await;
+    round(&olga, "members", json!({ "eligibility": "account" })).await;
+    round(&olga, "firm", json!({ "eligibility": "account", "allowed_emails": ["@example.org"] })).await;
     let browsers = "one vote for each browser. A person with two browsers can vote twice.";
     let said = [
         ("demo", vec![browsers, "Programs may vote for whom they name."]),
@@ -36,7 +36,7 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
     let reader = world.voter();
     for (id, phrases) in said {
         let told = reader.asks(&format!("/rounds/{id}")).await.body;
-        let told = told["policy_words"].as_str().expect("words").to_owned();
+        let told = told["eligibility_description"].as_str().expect("words").to_owned();
         assert!(phrases.iter().all(|phrase| told.contains(phrase)), "{id}: {told}");
         assert_eq!(told.contains("Programs"), id == "demo", "{told}");
         for page in ["vote", "result"] {
@@ -56,11 +56,11 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
     assert!(page.await.contains(browsers));
     let public = reader.asks("/rounds/firm").await.body;
     assert_eq!(
-        (&public["limited"], public.get("emails")),
+        (&public["limited"], public.get("allowed_emails")),
         (&json!(true), None),
         "the list is the organiser's"
     );
-    assert_eq!(olga.asks("/rounds/firm").await.body["emails"], json!(["@example.org"]));
+    assert_eq!(olga.asks("/rounds/firm").await.body["allowed_emails"], json!(["@example.org"]));
     world.close().await;
 }
 
@@ -68,9 +68,9 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
 async fn a_program_votes_for_whom_it_names_only_where_the_round_lets_it() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "plain", json!({ "programs": false })).await;
-    round(&olga, "board", json!({ "policy": "invited" })).await;
-    round(&olga, "members", json!({ "policy": "account" })).await;
+    round(&olga, "plain", json!({ "program_voters": "no" })).await;
+    round(&olga, "board", json!({ "eligibility": "invited" })).await;
+    round(&olga, "members", json!({ "eligibility": "account" })).await;
     let invite = olga.invites("board", 1).await.remove(0);
     let program = olga.named("member-17");
     assert!(program.votes("cats").await.is_accepted());
@@ -79,14 +79,14 @@ async fn a_program_votes_for_whom_it_names_only_where_the_round_lets_it() {
         program.votes_with(&invite, "board", "cats").await,
         program.votes_in("members", "cats").await,
     ] {
-        assert_eq!(refusal(&answer), (403, "no-programs"), "{answer:?}");
+        assert_eq!(refusal(&answer), (403, "program-voters-not-allowed"), "{answer:?}");
     }
     assert!(once_open(|| async { world.voter().votes_in("plain", "cats").await }).await.is_accepted());
     for (id, accepted) in [("plain", 1), ("board", 0), ("members", 0)] {
         assert_eq!(audit_of(&world, id).await.accepted, accepted, "{id}");
     }
-    for policy in ["invited", "account"] {
-        let wish = json!({ "title": "T", "options": ["A", "B"], "policy": policy, "programs": true });
+    for eligibility in ["invited", "account"] {
+        let wish = json!({ "title": "T", "options": ["A", "B"], "eligibility": eligibility, "program_voters": "anyone" });
         assert_eq!(olga.makes_round(&wish).await.status, 422, "such a round cannot be made");
     }
     world.close().await;
@@ -96,8 +96,8 @@ async fn a_program_votes_for_whom_it_names_only_where_the_round_lets_it() {
 async fn an_invite_lets_whoever_holds_it_vote_once_in_its_round() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "board", json!({ "policy": "invited" })).await;
-    round(&olga, "other", json!({ "policy": "invited" })).await;
+    round(&olga, "board", json!({ "eligibility": "invited" })).await;
+    round(&olga, "other", json!({ "eligibility": "invited" })).await;
     let codes = olga.invites("board", 3).await;
     let foreign = olga.invites("other", 1).await.remove(0);
     let last = if codes[0].ends_with('0') { '1' } else { '0' };
@@ -134,7 +134,7 @@ async fn an_invite_lets_whoever_holds_it_vote_once_in_its_round() {
 async fn invites_are_handed_out_as_json_as_csv_and_as_a_sheet_to_print() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "board", json!({ "policy": "invited", "title": "Who <sits>?" })).await;
+    round(&olga, "board", json!({ "eligibility": "invited", "title": "Who <sits>?" })).await;
     let ask = async |accept: &str, count: u64| {
         let request = olga.request(Method::POST, "/rounds/board/invites").header("Accept", accept);
         let request =
@@ -188,7 +188,8 @@ async fn an_invite_used_at_once_from_fifty_connections_over_two_vote_processes_i
     let admin = Voter::browser(&world.address("login"));
     admin.signs_in(ADMIN, ADMIN_PASSWORD).await;
     let admin = admin.at(&world.address("round"));
-    let board = json!({ "id": "board", "title": "Who?", "options": ["Cats", "Dogs"], "policy": "invited" });
+    let board =
+        json!({ "id": "board", "title": "Who?", "options": ["Cats", "Dogs"], "eligibility": "invited" });
     assert_eq!(admin.makes_round(&board).await.status, 201);
     let codes = admin.invites("board", 6).await;
     let (code, opening) = codes.split_last().expect("some");
@@ -218,9 +219,13 @@ async fn an_invite_used_at_once_from_fifty_connections_over_two_vote_processes_i
 async fn an_account_votes_once_in_whatever_browser_and_only_if_its_address_is_on_the_list() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
-    round(&olga, "members", json!({ "policy": "account" })).await;
-    round(&olga, "firm", json!({ "policy": "account", "emails": ["@example.org", "zoe@other.example"] }))
-        .await;
+    round(&olga, "members", json!({ "eligibility": "account" })).await;
+    round(
+        &olga,
+        "firm",
+        json!({ "eligibility": "account", "allowed_emails": ["@example.org", "zoe@other.example"] }),
+    )
+    .await;
     let (ann, eve, zoe) = (person(&world, "Ann").await, world.voter(), world.voter());
     eve.registers("Eve", "eve@sub.example.org", PASSWORD).await;
     zoe.registers("Zoe", "zoe@other.example", PASSWORD).await;
