@@ -40,7 +40,7 @@ run: ## Start Urna on http://127.0.0.1:8080, and all it needs; Ctrl-C stops it
 	@$(SERVERS) ports
 	@$(call announce,$(CARGO_TARGET_DIR)/local/urna,$(RUN_MINUTES))
 	@cargo build --locked --profile local -p bins --bin urna
-	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/local/urna'
+	@exec $(SERVERS) run --deploy '$(CARGO_TARGET_DIR)/local/urna' '$(CARGO_TARGET_DIR)/local/urna'
 
 # With --workspace the dependencies are those that the tests have built already.
 dev: ## The same for those who change it: pages follow their templates at once, Rust is built again when it changes

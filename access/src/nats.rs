@@ -1,7 +1,5 @@
 //! The accounts and users, as nats-server's configuration has them.
 
-use std::fmt::Write;
-
 use crate::permissions::{self, Permissions};
 use crate::user::{ServerAccount, User};
 
@@ -13,14 +11,16 @@ const HEAD: &str = "\
 # Every password is an environment variable of nats-server. compose/local/servers makes them up and sets them.
 ";
 
-/// The names of accounts and users in one configuration, and where their passwords are.
+/// How accounts are called in one configuration, and how users prove who they are.
 pub trait Naming {
     /// The name of an account.
     fn account(&self, account: ServerAccount) -> String;
-    /// The name of a user.
-    fn user(&self, user: User) -> String;
-    /// The password of a user, as a value of the configuration.
-    fn password(&self, user: User) -> String;
+    /// The settings by which the server knows a user: a name and a password, or a public key.
+    fn identity(&self, user: User) -> String;
+    /// Users that no table is about, each as the settings of one.
+    fn more_users(&self, _account: ServerAccount) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The names as they are, and passwords from environment variables.
@@ -32,12 +32,8 @@ impl Naming for FromEnvironment {
         account.name().to_owned()
     }
 
-    fn user(&self, user: User) -> String {
-        user.name().to_owned()
-    }
-
-    fn password(&self, user: User) -> String {
-        format!("${}", user.password_variable())
+    fn identity(&self, user: User) -> String {
+        format!("user: \"{}\", password: ${}", user.name(), user.password_variable())
     }
 }
 
@@ -62,14 +58,17 @@ fn block(naming: &impl Naming, account: ServerAccount) -> String {
     }
     for (list, lines) in [("exports", exports(naming, account)), ("imports", imports(naming, account))] {
         if !lines.is_empty() {
-            let _ = writeln!(block, "    {list}: [");
-            lines.iter().for_each(|line| drop(writeln!(block, "      {{ {line} }}")));
+            line(&mut block, &format!("    {list}: ["));
+            lines.iter().for_each(|item| line(&mut block, &format!("      {{ {item} }}")));
             block += "    ]\n";
         }
     }
     block += "    users: [\n";
     for user in User::ALL.into_iter().filter(|user| user.account() == account) {
         block += &user_block(naming, user);
+    }
+    for user in naming.more_users(account) {
+        line(&mut block, &format!("      {{ {user} }}"));
     }
     block + "    ]\n  }\n"
 }
@@ -127,29 +126,57 @@ fn watched() -> Vec<String> {
 }
 
 fn user_block(naming: &impl Naming, user: User) -> String {
-    let begin = format!("      {{ user: \"{}\", password: {}", naming.user(user), naming.password(user));
+    let begin = format!("      {{ {}", naming.identity(user));
     let Some(Permissions { publish, publish_denied, subscribe, responds }) = permissions::of(user) else {
         return begin + " }\n";
     };
     let mut block = begin + ", permissions {\n";
-    let lists = [
-        ("publish", "allow", publish),
-        ("publish", "deny", publish_denied),
-        ("subscribe", "allow", subscribe),
-    ];
-    for what in ["publish", "subscribe"] {
-        let _ = writeln!(block, "        {what} {{");
-        for (_, verb, subjects) in
-            lists.iter().filter(|(of, _, subjects)| *of == what && !subjects.is_empty())
-        {
-            let _ = writeln!(block, "          {verb}: [");
-            subjects.iter().for_each(|subject| drop(writeln!(block, "            \"{subject}\"")));
-            block += "          ]\n";
-        }
-        block += "        }\n";
-    }
+    line(&mut block, "        publish {");
+    list(&mut block, "allow", &publish);
+    list(&mut block, "deny", &publish_denied);
+    line(&mut block, "        }");
+    line(&mut block, "        subscribe {");
+    list(&mut block, "allow", &subscribe);
+    line(&mut block, "        }");
     if responds {
         block += "        allow_responses: true\n";
     }
     block + "      } }\n"
+}
+
+/// A list of subjects. An empty list is left out where it denies, and written where it allows: without it everything would be
+/// allowed.
+fn list(block: &mut String, verb: &str, subjects: &[String]) {
+    if subjects.is_empty() && verb == "deny" {
+        return;
+    }
+    line(block, &format!("          {verb}: ["));
+    subjects.iter().for_each(|subject| line(block, &format!("            \"{subject}\"")));
+    line(block, "          ]");
+}
+
+fn line(block: &mut String, text: &str) {
+    block.push_str(text);
+    block.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_file_is_the_one_generated_from_the_table() {
+        let kept = include_str!("../../nats/server/secure.conf");
+        assert!(secure_conf() == kept, "run `urna permissions nats >nats/server/secure.conf`");
+    }
+
+    #[test]
+    fn no_two_users_have_the_same_name_or_password() {
+        for (index, user) in User::ALL.iter().enumerate() {
+            assert!(User::ALL[..index].iter().all(|other| other.name() != user.name()));
+            assert!(
+                User::ALL[..index].iter().all(|other| other.password_variable() != user.password_variable())
+            );
+        }
+    }
 }

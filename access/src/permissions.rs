@@ -5,7 +5,7 @@
 //! `…CONSUMER.CREATE.*.*.vote.>` creates consumers that deliver ballots and seals, whatever stream is named. Where a request
 //! names a stream and no subject, the standing streams are denied by name.
 
-use subjects::{Bucket, Stream};
+use subjects::{BallotsCast, Bucket, RoundChanged, RoundSealed, Said, Stream, TallyCounted, VoterKeyCreated};
 
 use crate::user::{ServerAccount, User};
 
@@ -53,7 +53,12 @@ pub fn of(user: User) -> Option<Permissions> {
 }
 
 fn round(table: &mut Table) {
-    table.publishes(&["round.*", "key.*", "vote.*.sealed", "dead_letter.round.*"]);
+    table.publishes(&[
+        RoundChanged::SUBJECT,
+        VoterKeyCreated::SUBJECT,
+        RoundSealed::SUBJECT,
+        "dead_letter.round.*",
+    ]);
     table.uses_durable("round", &Stream::rounds());
     table.reads(&[Stream::rounds(), Stream::tallies()]);
     table.looks_at(&Stream::keys());
@@ -68,13 +73,13 @@ fn round(table: &mut Table) {
 }
 
 fn vote(table: &mut Table) {
-    table.publishes(&["vote.*.cast"]);
+    table.publishes(&[BallotsCast::SUBJECT]);
     table.reads(&[Stream::rounds(), Stream::keys(), Stream::tallies()]);
     table.reads_logs();
 }
 
 fn tally(table: &mut Table) {
-    table.publishes(&["tally.*.counted", "dead_letter.tally.*"]);
+    table.publishes(&[TallyCounted::SUBJECT, "dead_letter.tally.*"]);
     table.reads(&[Stream::rounds()]);
     // Not as a consumer: an answer can be sent anywhere, and this one would hold what the tally itself wrote.
     table.looks_at(&Stream::tallies());
@@ -118,7 +123,7 @@ fn recount(table: &mut Table) {
 }
 
 fn close(table: &mut Table) {
-    table.publishes(&["round.*"]);
+    table.publishes(&[RoundChanged::SUBJECT]);
     table.looks_at(&Stream::rounds());
     table.may("STREAM.MSG.GET.ROUNDS");
 }
@@ -168,6 +173,7 @@ fn support(table: &mut Table) {
 
 /// What is being written of one user.
 struct Table {
+    user: User,
     account: ServerAccount,
     permissions: Permissions,
 }
@@ -186,11 +192,15 @@ impl Table {
             }
             permissions.responds = true;
         }
-        Self { account: user.account(), permissions }
+        Self { user, account: user.account(), permissions }
     }
 
     fn publishes(&mut self, subjects: &[&str]) {
-        self.permissions.publish.extend(subjects.iter().map(|&subject| subject.to_owned()));
+        for &subject in subjects {
+            if !self.permissions.publish.iter().any(|allowed| allowed == subject) {
+                self.permissions.publish.push(subject.to_owned());
+            }
+        }
     }
 
     fn subscribes(&mut self, subjects: &[&str]) {
@@ -199,7 +209,8 @@ impl Table {
 
     /// A request to the JetStream API.
     fn may(&mut self, request: &str) {
-        self.permissions.publish.push(self.request(request));
+        let request = self.request(request);
+        self.publishes(&[&request]);
     }
 
     /// One that is refused although another line allows it.
@@ -268,9 +279,10 @@ impl Table {
         self.leaves_durables();
     }
 
-    /// Has nothing to do with the durables of the processes.
+    /// Has nothing to do with the durables of other processes.
     fn leaves_durables(&mut self) {
-        for durable in DURABLES {
+        let own = self.user.name();
+        for durable in DURABLES.into_iter().filter(|durable| *durable != own) {
             self.may_not(&format!("CONSUMER.CREATE.*.{durable}.>"));
             self.may_not(&format!("CONSUMER.MSG.NEXT.*.{durable}"));
         }

@@ -105,7 +105,9 @@ impl Account {
     /// The streams that exist before any process starts. Those of rounds come with their rounds.
     pub fn streams(self) -> Vec<Stream> {
         match self {
-            Self::Elections => vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead_letters()],
+            Self::Elections => {
+                vec![Stream::rounds(), Stream::keys(), Stream::tallies(), Stream::dead_letters()]
+            }
             Self::People => vec![Stream::accounts(), Stream::sessions(), Stream::dead_letters()],
         }
     }

@@ -26,6 +26,8 @@
 //! - [`too_often`] how often people may do what
 //! - [`secrecy`] what no log and no store may hold
 //! - [`operators`] the first admin, and the one an operator makes
+//! - [`insiders`] what somebody with the credentials of one process can do
+//! - [`permissions`] who may do what on the nats-server
 //! - [`limits`] what the machine can no longer do
 //! - [`isolation`] scenarios that share servers do not see each other
 //! - [`cluster`] three nats-servers in the place of one
@@ -49,6 +51,7 @@ mod eligibility;
 mod exports;
 mod hidden;
 mod hostile;
+mod insiders;
 mod isolation;
 mod limits;
 mod load;
@@ -57,6 +60,7 @@ mod odd;
 mod operators;
 mod organising;
 mod people;
+mod permissions;
 mod pictures;
 mod receipts;
 mod refused;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::greeting::tell_password;
 use crate::process::{bus_settings, postgres_pool};
-use crate::settings::{Command, Format, RecountArgs, Settings};
+use crate::settings::{Command, Format, RecountArgs, Server, Settings};
 
 /// How long NATS may take to answer.
 const BUS_WITHIN: Duration = Duration::from_secs(10);
@@ -33,6 +33,10 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     io.block_on(async {
         match command {
             Command::Deploy { dry_run } => deploy::deploy(settings, dry_run, &clock).await,
+            Command::Permissions { server: Server::Nats } => {
+                print!("{}", urna_access::nats::secure_conf());
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Recount(args) => {
                 recount(settings, &rounds_of(settings, "recount", &clock).await?, &args, &clock).await
             }

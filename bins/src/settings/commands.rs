@@ -17,6 +17,13 @@ pub enum Command {
         dry_run: bool,
     },
 
+    /// Print the configuration of a server that enforces who may do what
+    Permissions {
+        /// Which server
+        #[arg(value_enum)]
+        server: Server,
+    },
+
     /// Count again from the log alone, and compare with the scoreboard
     ///
     /// Exits with 0 when they agree and with 1 when they do not. Reads the rounds and their
@@ -38,6 +45,13 @@ pub enum Command {
         #[arg(long)]
         email: Option<Email>,
     },
+}
+
+/// A server whose configuration says who may do what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Server {
+    /// nats-server: its accounts and users. Passwords are its environment variables.
+    Nats,
 }
 
 /// What to recount, and how to tell.

@@ -28,7 +28,7 @@ use subjects::Timestamp;
 use crate::Process;
 
 pub use accounts::Accounts;
-pub use commands::{Command, Format, RecountArgs};
+pub use commands::{Command, Format, RecountArgs, Server};
 pub use http::Http;
 pub use limits::Limits;
 pub use servers::Servers;

@@ -28,6 +28,7 @@ pub mod site;
 mod statistics;
 mod system;
 pub mod table;
+mod users;
 pub mod watch;
 
 use std::path::Path;

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use subjects::{RoundId, Stream};
 
+use crate::users;
+
 /// How many messages are asked for at once, and how many bytes of them.
 const AHEAD: (usize, usize) = (2_000, 8 * 1024 * 1024);
 /// How long the next message may take.
@@ -50,7 +52,7 @@ impl Log {
     /// # Errors
     /// When NATS is away, as with all of these.
     pub async fn open(nats_url: &str, round: &RoundId) -> anyhow::Result<Self> {
-        let client = async_nats::connect(nats_url).await.context("failed to connect to NATS")?;
+        let client = users::bench().connect(nats_url).await.context("failed to connect to NATS")?;
         let stream = Stream::votes(round).name;
         Ok(Self { jetstream: jetstream::new(client), stream, sequence: 0, ballots: 0 })
     }

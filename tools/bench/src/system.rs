@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use urna_servers::{Durability, Process, Server, free_port};
 
 use crate::args::{Programs, Setting, Target};
-use crate::http;
+use crate::{http, users};
 
 /// The secret of an Urna that lives for some minutes on loopback.
 const SECRET: &str = "only-for-the-benchmark-only-for-the-benchmark";
@@ -70,7 +70,7 @@ impl System {
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
         let mut system = Self {
             urna: None,
-            nats: Server::nats(&programs.servers, folder.path(), durability, Vec::new())?,
+            nats: Server::nats(&programs.servers, &folder.path().join("nats"), durability, &users::configuration())?,
             postgres: Server::postgres(&programs.servers, folder.path(), Durability::Synced)?,
             redis: Server::redis(&programs.servers, folder.path())?,
             port: free_port(),
@@ -78,12 +78,26 @@ impl System {
             settings: settings.to_vec(),
             folder,
         };
+        users::write_credentials(&system.credentials())?;
+        system.deploy().await?;
         system.launch()?;
         let (target, log) = (system.target()?, system.log());
         if let Some(urna) = &mut system.urna {
             ready(&target, urna, &log).await?;
         }
         Ok(system)
+    }
+
+    /// Creates what the servers must have before Urna starts.
+    async fn deploy(&self) -> anyhow::Result<()> {
+        let mut command = tokio::process::Command::from(self.command());
+        let deployed = command.arg("deploy").output().await.context("failed to start `urna deploy`")?;
+        let why = || format!("`urna deploy` failed: {}", String::from_utf8_lossy(&deployed.stderr));
+        deployed.status.success().then_some(()).with_context(why)
+    }
+
+    fn credentials(&self) -> PathBuf {
+        self.folder.path().join("credentials")
     }
 
     /// Starts Urna, and does not wait.
@@ -168,6 +182,7 @@ impl System {
         command
             .env_clear()
             .env("NATS_URL", self.nats_url())
+            .env("URNA_CREDENTIALS", self.credentials())
             .env("DATABASE_URL", self.database_url())
             .env("REDIS_URL", format!("redis://127.0.0.1:{}/", self.redis.port));
         command

@@ -2,7 +2,6 @@
 //!
 //! - [`Server`] a nats-server, a PostgreSQL or a Redis that can be killed and started again with the data it had
 //! - [`Process`] any program
-//! - [`Account`] a part of a nats-server that others do not see
 //! - [`Leash`] stops servers that a whole test binary shares
 //! - [`free_port`] where a program may listen
 
@@ -15,7 +14,7 @@ use std::path::PathBuf;
 
 pub use leash::Leash;
 pub use process::{Process, free_port};
-pub use server::{Account, CONNECTIONS, SHARED_DATABASES, Server, initdb};
+pub use server::{CONNECTIONS, SHARED_DATABASES, Server, initdb};
 
 /// Where the servers' programs are. A bare name is looked for on the PATH.
 #[derive(Clone, Debug)]

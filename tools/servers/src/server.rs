@@ -18,6 +18,8 @@ const LOCAL: &str = include_str!("../../../nats/server/local.conf");
 const CLUSTER: &str = include_str!("../../../nats/server/cluster.conf");
 /// What makes nats-server wait for the disk.
 const SYNCED: &str = "sync_interval: always";
+/// What says who may do what.
+const USERS: &str = "include secure.conf";
 
 /// How many connections a PostgreSQL for one Urna takes.
 pub const CONNECTIONS: u16 = 100;
@@ -55,27 +57,20 @@ pub struct Server {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// A nats-server with these accounts; with none, everybody may connect.
-    Nats(Vec<Account>),
-    /// A nats-server of a cluster: its name, where the others reach it, and all of these addresses.
-    Node { name: String, port: u16, routes: String },
+    /// A nats-server with this text behind its configuration.
+    Nats(String),
+    /// A nats-server of a cluster: its name, where the others reach it, all of these addresses, and the text behind its
+    /// configuration.
+    Node { name: String, port: u16, routes: String, configuration: String },
     /// A PostgreSQL that takes this many connections.
     Postgres { connections: u16 },
     /// A Redis, which may have several tenants.
     Redis { is_shared: bool },
 }
 
-/// An account of a nats-server, with one user of the same name. What it publishes and stores, no other account sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// The name of the account and of its user.
-    pub name: String,
-    /// The user's password.
-    pub password: String,
-}
-
 impl Server {
-    /// A nats-server with JetStream, as configured for one machine.
+    /// A nats-server with JetStream, as configured for one machine, with this text behind its configuration, such as users
+    /// and certificates. Its data is in a new folder of this name.
     ///
     /// # Errors
     /// When it cannot be started, as with all of these.
@@ -83,22 +78,28 @@ impl Server {
         programs: &Programs,
         folder: &Path,
         durability: Durability,
-        accounts: Vec<Account>,
+        configuration: &str,
     ) -> anyhow::Result<Self> {
-        Self::new(Kind::Nats(accounts), programs, folder.join("nats"), durability)?.started()
+        Self::new(Kind::Nats(configuration.to_owned()), programs, folder.to_owned(), durability)?.started()
     }
 
-    /// The nats-servers of a cluster on this machine, called `node-0` and so on.
+    /// The nats-servers of a cluster on this machine, called `node-0` and so on, each with this text behind its configuration.
     ///
     /// # Errors
     /// As with [`Server::nats`].
-    pub fn nats_cluster(programs: &Programs, folder: &Path, size: usize) -> anyhow::Result<Vec<Self>> {
+    pub fn nats_cluster(
+        programs: &Programs,
+        folder: &Path,
+        size: usize,
+        configuration: &str,
+    ) -> anyhow::Result<Vec<Self>> {
         let ports: Vec<u16> = (0..size).map(|_| free_port()).collect();
         let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let routes = format!("[\"{}\"]", routes.join("\", \""));
         let node = |(number, port)| {
             let name = format!("node-{number}");
-            let kind = Kind::Node { name: name.clone(), port, routes: routes.clone() };
+            let (routes, configuration) = (routes.clone(), configuration.to_owned());
+            let kind = Kind::Node { name: name.clone(), port, routes, configuration };
             Self::new(kind, programs, folder.join(name), Durability::Synced)?.started()
         };
         ports.into_iter().enumerate().map(node).collect()
@@ -175,11 +176,9 @@ impl Server {
 
     fn try_start(&mut self) -> anyhow::Result<()> {
         let (name, command) = match &self.kind {
-            Kind::Nats(accounts) => {
-                ("nats-server", self.nats_command(&(LOCAL.to_owned() + &block(accounts)))?)
-            }
-            Kind::Node { name, port, routes } => {
-                let mut command = self.nats_command(CLUSTER)?;
+            Kind::Nats(configuration) => ("nats-server", self.nats_command(LOCAL, configuration)?),
+            Kind::Node { name, port, routes, configuration } => {
+                let mut command = self.nats_command(CLUSTER, configuration)?;
                 command.env("NATS_NAME", name).env("NATS_ROUTES", routes);
                 command.env("NATS_CLUSTER_PORT", port.to_string());
                 ("nats-server", command)
@@ -242,9 +241,9 @@ impl Server {
         self.process.as_mut().is_some_and(Process::is_running)
     }
 
-    fn nats_command(&self, configuration: &str) -> anyhow::Result<Command> {
+    fn nats_command(&self, template: &str, configuration: &str) -> anyhow::Result<Command> {
         let file = self.folder.with_extension("conf");
-        std::fs::write(&file, configured(configuration, self.durability))
+        std::fs::write(&file, configured(template, self.durability) + "\n" + configuration + "\n")
             .with_context(|| format!("failed to write {}", file.display()))?;
         let mut command = Command::new(&self.programs.nats);
         command
@@ -313,22 +312,13 @@ impl Drop for Server {
     }
 }
 
+/// The shipped configuration, without the shipped users: the caller brings its own.
 fn configured(configuration: &str, durability: Durability) -> String {
+    let configuration = configuration.replace(USERS, "");
     match durability {
-        Durability::Synced => configuration.to_owned(),
+        Durability::Synced => configuration,
         Durability::Unsynced => configuration.replace(SYNCED, ""),
     }
-}
-
-/// The accounts, as the configuration of a nats-server has them.
-fn block(accounts: &[Account]) -> String {
-    if accounts.is_empty() {
-        return String::new();
-    }
-    let each = accounts.iter().map(|Account { name, password }| {
-        format!("  {name}: {{ jetstream: enabled, users: [{{ user: {name}, password: \"{password}\" }}] }}\n")
-    });
-    format!("\naccounts {{\n{}}}\n", each.collect::<String>())
 }
 
 fn postgres_user() -> anyhow::Result<User> {
@@ -355,6 +345,8 @@ mod tests {
         for configuration in [LOCAL, CLUSTER] {
             assert!(configured(configuration, Durability::Synced).contains(SYNCED));
             assert!(!configured(configuration, Durability::Unsynced).contains("sync_interval"));
+            assert!(configuration.contains(USERS), "it limits who may do what");
+            assert!(!configured(configuration, Durability::Synced).contains(USERS), "the caller's users replace ours");
         }
     }
 }

@@ -14,12 +14,11 @@ const PROBE: &str = "PROBE";
 impl World {
     /// Servers that answer, with a cluster in the place of the one nats-server, and no process yet.
     pub async fn cluster() -> Self {
-        let mut world = Self::on(&[Own::Nats], |programs, folder, _| {
-            let mut nodes = Server::nats_cluster(programs, folder, NODES)?;
+        let world = Self::on(&[Own::Nats], |programs, folder, users| {
+            let mut nodes = Server::nats_cluster(programs, folder, NODES, users)?;
             Ok((nodes.remove(0), nodes))
         })
         .await;
-        world.account = None;
         world.takes_streams().await;
         world
     }

@@ -19,6 +19,7 @@ mod quiet;
 mod servers;
 mod shared;
 mod templates;
+mod users;
 mod voter;
 mod world;
 

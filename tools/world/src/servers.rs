@@ -7,13 +7,13 @@ use anyhow::ensure;
 use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
 use futures_util::TryStreamExt;
-use nats::{Bus, BusSettings, Clock, Credentials};
+use nats::{Authentication, Bus, BusSettings, Clock, NkeySeed, ServerUrls};
 use redis::aio::MultiplexedConnection;
-use secrecy::SecretString;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
-use subjects::{Bucket, Stream};
-use urna_servers::{Account, Server};
+use subjects::Account;
+use urna_access::{ServerAccount, User};
+use urna_servers::Server;
 
 use crate::place::{Own, Place};
 use crate::shared::{Database, Shared};
@@ -25,9 +25,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 impl World {
     /// Waits until every server answers.
     pub async fn servers_answer(&self) {
-        if let Some(Account { password, .. }) = &self.account {
-            std::fs::write(self.password_file(), password).expect("a file can be written");
-        }
         eventually("the nats-server answers", || async {
             self.jetstream().await.ok()?.query_account().await.ok()
         })
@@ -89,35 +86,55 @@ impl World {
 
     /// Where all servers are, as the settings of a process or a command.
     pub fn addresses(&self) -> Vec<(&'static str, String)> {
-        let mut addresses = vec![
+        vec![
             ("NATS_URL", self.nats_url()),
             ("URNA_NATS_REPLICAS", self.nodes().count().to_string()),
+            ("URNA_CREDENTIALS", self.credentials().display().to_string()),
             ("DATABASE_URL", self.database_url()),
             ("REDIS_URL", self.redis_url()),
-        ];
-        if let Some(Account { name, .. }) = &self.account {
-            addresses.push(("NATS_USER", name.clone()));
-            addresses.push(("NATS_PASSWORD_FILE", self.password_file().display().to_string()));
-        }
-        addresses
+        ]
     }
 
-    fn password_file(&self) -> PathBuf {
-        self.folder().join("nats-password")
+    /// The folder with the credentials of every process and command.
+    pub fn credentials(&self) -> PathBuf {
+        self.folder().join("credentials")
     }
 
-    /// A connection to the nats-server.
+    /// Everything that a nats-server of the world's own has logged.
+    pub fn nats_log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("nats.log")).unwrap_or_default()
+    }
+
+    /// A connection to the nats-server that may do anything with elections.
     pub async fn nats_client(&self) -> async_nats::Client {
-        let connected = self.nats_options().connect(self.nats_url()).await;
-        connected.expect("the nats-server answers")
+        self.connected(self.users.everything_in(ServerAccount::Elections)).await
     }
 
-    fn nats_options(&self) -> ConnectOptions {
-        match &self.account {
-            Some(Account { name, password }) => {
-                ConnectOptions::with_user_and_password(name.clone(), password.clone())
-            }
-            None => ConnectOptions::new(),
+    /// A connection to the nats-server that may do anything with accounts of people and their sessions.
+    pub async fn people_client(&self) -> async_nats::Client {
+        self.connected(self.users.everything_in(ServerAccount::People)).await
+    }
+
+    /// A connection to the nats-server as one of its users.
+    pub async fn client_as(&self, user: User) -> async_nats::Client {
+        self.connected(self.options_of(user)).await
+    }
+
+    /// How one of the users of the nats-server connects.
+    pub fn options_of(&self, user: User) -> ConnectOptions {
+        self.users.user(user)
+    }
+
+    async fn connected(&self, options: ConnectOptions) -> async_nats::Client {
+        options.connect(self.nats_url()).await.expect("the nats-server answers")
+    }
+
+    /// Creates the standing streams, as `urna deploy` does.
+    pub(crate) async fn deploy(&self) {
+        for account in Account::ALL {
+            let bus = self.bus_in(account, "deploy").await;
+            eventually("the standing streams are there", || async { bus.deploy_standing(account).await.ok() })
+                .await;
         }
     }
 
@@ -125,10 +142,12 @@ impl World {
     pub(crate) async fn give_back(&self) -> anyhow::Result<()> {
         if let Place::Shared(nats) = &self.nats {
             ensure!(nats.is_there(), "the shared nats-server has ended");
-            let jetstream = self.jetstream().await?;
-            let names: Vec<String> = jetstream.stream_names().try_collect().await?;
-            for name in names {
-                jetstream.delete_stream(name).await?;
+            for account in Account::ALL {
+                let jetstream = self.jetstream_of(account).await?;
+                let names: Vec<String> = jetstream.stream_names().try_collect().await?;
+                for name in names {
+                    jetstream.delete_stream(name).await?;
+                }
             }
         }
         if let Place::Shared(redis) = &self.redis {
@@ -142,25 +161,36 @@ impl World {
         Ok(())
     }
 
-    /// A bus of this name, with the streams and the buckets that everything else needs.
+    /// A bus of this name that may do anything with elections.
     pub async fn bus(&self, name: &str) -> Bus {
-        let credentials = self.account.as_ref().map(|Account { name, password }| Credentials {
-            user: name.clone(),
-            password: SecretString::from(password.clone()),
-        });
-        let (name, clock) = (name.to_owned(), Clock::system());
-        let settings = BusSettings { url: self.nats_url(), credentials, name, replicas: 1, clock };
-        let bus = Bus::connect(&settings).await.expect("an address");
-        bus.declare_standing(&Stream::standing(), &Bucket::standing()).await;
+        let bus = self.bus_in(Account::Elections, name).await;
+        bus.check_deployed(&Account::Elections.streams(), &Account::Elections.buckets()).await;
         bus
     }
 
-    /// A look at JetStream that shares nothing with Urna's own.
+    async fn bus_in(&self, account: Account, name: &str) -> Bus {
+        let url = ServerUrls::parse(&self.nats_url()).expect("addresses");
+        let seed = NkeySeed::parse(&self.users.seed_of_everything_in(account.into())).expect("a seed");
+        let settings = BusSettings {
+            authentication: Some(Authentication::NkeySeed(seed)),
+            replicas: self.nodes().count(),
+            ..BusSettings::new(url, name, &Clock::system())
+        };
+        Bus::connect(&settings).await.expect("an address")
+    }
+
+    /// A look at the streams of elections that shares nothing with Urna's own.
     pub async fn jetstream(&self) -> anyhow::Result<jetstream::Context> {
+        self.jetstream_of(Account::Elections).await
+    }
+
+    /// The same for the streams of an account.
+    pub async fn jetstream_of(&self, account: Account) -> anyhow::Result<jetstream::Context> {
         let up = self.nodes().filter(|node| node.is_up());
         let addresses: Result<Vec<ServerAddr>, _> = up.map(|node| node_url(node.port).parse()).collect();
         // A node that is paused takes connections, and says nothing on them.
-        let options = self.nats_options().connection_timeout(ANSWER_WITHIN).ignore_discovered_servers();
+        let options = self.users.everything_in(account.into());
+        let options = options.connection_timeout(ANSWER_WITHIN).ignore_discovered_servers();
         let client = options.request_timeout(Some(ANSWER_WITHIN)).connect(addresses?).await?;
         Ok(jetstream::new(client))
     }

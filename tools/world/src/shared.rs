@@ -1,6 +1,6 @@
 //! The servers that every scenario of a test binary shares, unless it declares that it harms them.
 //!
-//! A scenario has an account of the nats-server, a database of PostgreSQL (a copy of a template that was migrated once) and
+//! A scenario has accounts of a nats-server, a database of PostgreSQL (a copy of a template that was migrated once) and
 //! a numbered database of Redis to itself. The servers refuse what would reach beyond that.
 
 use std::os::unix::fs::PermissionsExt;
@@ -12,17 +12,17 @@ use anyhow::{Context, ensure};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection};
-use subjects::MessageId;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
-use urna_servers::{Account, Durability, Leash, Programs, SHARED_DATABASES, Server, initdb};
+use urna_servers::{Durability, Leash, Programs, SHARED_DATABASES, Server, initdb};
 
 use crate::house::house;
 use crate::programs::programs;
+use crate::users::{Users, configuration};
 use crate::world::eventually;
 
-/// How many scenarios one test binary can have.
-const TENANTS: u32 = 600;
+/// How many scenarios share one nats-server.
+const TENANTS: usize = 40;
 /// How many connections all of them together may have to PostgreSQL.
 const CONNECTIONS: u16 = 500;
 /// The database that every tenant's is a copy of.
@@ -35,23 +35,33 @@ static READY: OnceLock<PathBuf> = OnceLock::new();
 
 /// The servers.
 pub(crate) struct Shared {
-    pub nats: Server,
     pub postgres: Server,
     pub redis: Server,
-    accounts: Vec<Account>,
+    nats: Mutex<NatsServers>,
     next: AtomicU32,
     /// PostgreSQL copies one database at a time.
     copying: Mutex<()>,
-    /// What stops them when the tests end. A value that lives as long as the process is never dropped.
-    _leash: Leash,
+}
+
+/// The nats-servers: one more is started when all that are there have as many scenarios as they can have.
+struct NatsServers {
+    folder: PathBuf,
+    newest: &'static Server,
+    /// Those of the newest server that no scenario has taken.
+    free: Vec<Users>,
+    started: usize,
+    /// What stops every server when the tests end. A value that lives as long as the process is never dropped.
+    leash: Leash,
 }
 
 /// What a scenario has to itself of the shared servers.
 pub(crate) struct Tenant {
     /// The number of its database in Redis.
     pub number: u32,
-    /// Its account of the nats-server.
-    pub account: Account,
+    /// The nats-server on which it has accounts.
+    pub nats: Option<&'static Server>,
+    /// Who may connect there.
+    pub users: Users,
 }
 
 /// A scenario's database of PostgreSQL.
@@ -65,7 +75,7 @@ pub(crate) struct Database {
 impl Tenant {
     /// That of a scenario which shares nothing.
     pub fn alone() -> Self {
-        Self { number: 0, account: Account { name: "alone".to_owned(), password: password() } }
+        Self { number: 0, nats: None, users: Users::new("") }
     }
 }
 
@@ -85,27 +95,26 @@ impl Shared {
     async fn start() -> anyhow::Result<Self> {
         let (programs, folder) = (programs(), shared_folder()?);
         let mut leash = Leash::on(&folder)?;
-        let account = |number| Account { name: format!("w{number}"), password: password() };
-        let accounts: Vec<Account> = (0..TENANTS.min(SHARED_DATABASES)).map(account).collect();
-        let nats = Server::nats(&programs, &folder, Durability::Synced, accounts.clone())?;
         // PostgreSQL's own sync protects from power cuts, which no test causes.
         let postgres = Server::postgres_from(ready_cluster(&programs)?, &programs, &folder, CONNECTIONS)?;
         let redis = Server::shared_redis(&programs, &folder)?;
-        for server in [&nats, &postgres, &redis] {
+        for server in [&postgres, &redis] {
             leash.hold(server.id().context("a server has ended at its start")?)?;
         }
         let (next, copying) = (AtomicU32::new(0), Mutex::new(()));
-        let shared = Self { nats, postgres, redis, accounts, next, copying, _leash: leash };
+        let nats = Mutex::new(NatsServers::start(folder, leash)?);
+        let shared = Self { postgres, redis, nats, next, copying };
         shared.make_template().await?;
         Ok(shared)
     }
 
-    /// An account, and the number of a database, that no other scenario has.
-    pub fn tenant(&self) -> Tenant {
+    /// Accounts, and the number of a database, that no other scenario has.
+    pub async fn tenant(&self) -> Tenant {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let account = usize::try_from(number).ok().and_then(|number| self.accounts.get(number));
-        let account = account.expect("a test binary has fewer scenarios than TENANTS").clone();
-        Tenant { number, account }
+        assert!(number < SHARED_DATABASES, "the shared Redis has a database for each scenario");
+        let mut servers = self.nats.lock().await;
+        let users = servers.take().expect("a nats-server can be started");
+        Tenant { number, nats: Some(servers.newest), users }
     }
 
     /// Makes a scenario's database.
@@ -152,16 +161,40 @@ impl Shared {
     }
 }
 
+impl NatsServers {
+    fn start(folder: PathBuf, mut leash: Leash) -> anyhow::Result<Self> {
+        let (newest, free) = start_nats(&folder, 0, &mut leash)?;
+        Ok(Self { folder, newest, free, started: 1, leash })
+    }
+
+    /// Users of the newest server, which is started when there are none left.
+    fn take(&mut self) -> anyhow::Result<Users> {
+        if self.free.is_empty() {
+            (self.newest, self.free) = start_nats(&self.folder, self.started, &mut self.leash)?;
+            self.started += 1;
+        }
+        self.free.pop().context("a nats-server has users")
+    }
+}
+
+fn start_nats(
+    folder: &Path,
+    number: usize,
+    leash: &mut Leash,
+) -> anyhow::Result<(&'static Server, Vec<Users>)> {
+    let free: Vec<Users> = (0..TENANTS).map(|tenant| Users::new(&format!("w{tenant}-"))).collect();
+    let folder = folder.join(format!("nats-{number}"));
+    let server = Server::nats(&programs(), &folder, Durability::Synced, &configuration(&free))?;
+    leash.hold(server.id().context("a server has ended at its start")?)?;
+    Ok((Box::leak(Box::new(server)), free))
+}
+
 /// A folder that lasts as long as this process.
 fn shared_folder() -> anyhow::Result<PathBuf> {
     let folder = tempfile::Builder::new().prefix("urna-shared-").tempdir()?;
     // The user postgres must be able to pass through.
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
     Ok(TempDir::keep(folder))
-}
-
-fn password() -> String {
-    MessageId::random().as_str().to_owned()
 }
 
 /// The folder of a PostgreSQL cluster with nothing in it, to be copied.

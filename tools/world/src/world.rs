@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use tempfile::TempDir;
-use urna_servers::{Account, CONNECTIONS, Durability, Process, Programs, Server, free_port};
+use urna_servers::{CONNECTIONS, Durability, Process, Programs, Server, free_port};
 
 use crate::place::{Own, Place};
 use crate::programs::{binary, programs};
 use crate::shared::{Database, Shared, Tenant, ready_cluster};
+use crate::users::{Users, configuration};
 use crate::voter::Voter;
 
 /// How long anything that must happen may take.
@@ -48,8 +49,8 @@ pub struct World {
     pub(crate) peers: Vec<Server>,
     pub(crate) postgres: Place,
     pub(crate) redis: Place,
-    /// Its user of the nats-server; a cluster lets everybody in.
-    pub(crate) account: Option<Account>,
+    /// Who may connect to its nats-server.
+    pub(crate) users: Users,
     pub(crate) database: Database,
     /// The number of its database in Redis.
     pub(crate) number: u32,
@@ -84,17 +85,17 @@ impl World {
 
     /// The same for a test that harms these servers: it has them to itself.
     pub async fn owning(own: &[Own]) -> Self {
-        Self::on(own, |programs, folder, account| {
-            let nats = Server::nats(programs, folder, Durability::Synced, vec![account.clone()])?;
+        Self::on(own, |programs, folder, users| {
+            let nats = Server::nats(programs, &folder.join("nats"), Durability::Synced, users)?;
             Ok((nats, Vec::new()))
         })
         .await
     }
 
-    /// The same, with nats-servers of the caller's choice if it owns them.
+    /// The same, with nats-servers of the caller's choice if it owns them: it is given the configuration of the users.
     pub(crate) async fn on(
         own: &[Own],
-        nats: impl FnOnce(&Programs, &Path, &Account) -> anyhow::Result<(Server, Vec<Server>)>,
+        nats: impl FnOnce(&Programs, &Path, &str) -> anyhow::Result<(Server, Vec<Server>)>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // The user postgres must be able to pass through.
@@ -102,21 +103,25 @@ impl World {
         std::fs::set_permissions(folder.path(), passable).expect("a folder's mode can be set");
         let owns = |which| own.contains(&which);
         let shared = if Own::ALL.into_iter().all(owns) { None } else { Some(Shared::get().await) };
-        let Tenant { number, account } = shared.map_or_else(Tenant::alone, Shared::tenant);
+        let tenant = match shared {
+            Some(shared) => shared.tenant().await,
+            None => Tenant::alone(),
+        };
+        let Tenant { number, nats: shared_nats, users } = tenant;
         let (programs, of_all) = (programs(), || shared.expect("a world that owns not all shares some"));
         let (nats, peers) = if owns(Own::Nats) {
-            let started = nats(&programs, folder.path(), &account);
+            let started = nats(&programs, folder.path(), &configuration(std::slice::from_ref(&users)));
             let (nats, peers) = started.expect("nats-server can be started");
             (Place::of_its_own(nats), peers)
         } else {
-            (Place::Shared(&of_all().nats), Vec::new())
+            (Place::Shared(shared_nats.expect("a world that shares a nats-server has accounts there")), Vec::new())
         };
         let (postgres, database) = if owns(Own::Postgres) {
             let ready = ready_cluster(&programs).expect("a cluster can be made");
             let postgres = Server::postgres_from(ready, &programs, folder.path(), CONNECTIONS);
             (Place::of_its_own(postgres.expect("postgres can be started")), Database::whole())
         } else {
-            let database = of_all().make_database(&account.name).await.expect("a database can be made");
+            let database = of_all().make_database(&format!("w{number}")).await.expect("a database can be made");
             (Place::Shared(&of_all().postgres), database)
         };
         let (redis, number) = if owns(Own::Redis) {
@@ -124,10 +129,12 @@ impl World {
         } else {
             (Place::Shared(&of_all().redis), number)
         };
-        let (account, processes, is_closed) = (Some(account), HashMap::new(), false);
+        let (processes, is_closed) = (HashMap::new(), false);
         let world =
-            Self { nats, peers, postgres, redis, account, database, number, processes, is_closed, folder };
+            Self { nats, peers, postgres, redis, users, database, number, processes, is_closed, folder };
+        world.users.write_to(&world.credentials()).expect("a folder of credentials can be written");
         world.servers_answer().await;
+        world.deploy().await;
         world
     }
 

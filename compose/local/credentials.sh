@@ -1,0 +1,47 @@
+# Users and passwords of our own servers, made up once, readable by us alone. Sourced by ./servers.
+#
+#   .urna/credentials/nats/<user>.password       what each process, command and person proves itself with
+#   .urna/contexts/<user>.json                   how the nats CLI connects as one of these people:
+nats_people="auditor operator support system"
+
+# The users of a nats-server, as its configuration names them.
+nats_users() { sed -n 's/^ *{ user: "\([a-z-]*\)".*/\1/p' "$root/nats/server/secure.conf"; }
+
+make_credentials() {
+  local folder user
+  for folder in credentials credentials/nats contexts; do
+    [ -d "$state/$folder" ] || mkdir -m 700 "$state/$folder"
+  done
+  for user in $(nats_users); do make_secret "$state/credentials/nats/$user.password"; done
+  for user in $nats_people; do write_context "$user"; done
+}
+
+# For nats-server, whose configuration names a variable for each password. In quotes, because the server parses what it
+# finds in a variable.
+export_nats_passwords() {
+  local user variable
+  for user in $(nats_users); do
+    variable=NATS_PASSWORD_$(printf %s "$user" | tr 'a-z-' 'A-Z_')
+    export "$variable=\"$(cat "$state/credentials/nats/$user.password")\""
+  done
+}
+
+# A file that the nats CLI reads when NATS_CONTEXT names it.
+write_context() { # USER
+  local file=$state/contexts/$1.json api=
+  case $1 in auditor | operator) api=JS.ELECTIONS.API ;; esac
+  (
+    umask 077
+    cat >"$file.new" <<CONTEXT
+{
+  "description": "Urna: $1",
+  "url": "$(our_url nats)",
+  "user": "$1",
+  "password": "$(cat "$state/credentials/nats/$1.password")",
+  "inbox_prefix": "_INBOX_$1",
+  "jetstream_api_prefix": "$api"
+}
+CONTEXT
+    mv "$file.new" "$file"
+  )
+}

@@ -1,0 +1,243 @@
+//! Somebody with the credentials of one process, command or person, and somebody with none, forge every kind of message and
+//! request while people vote: it is refused unless the table says otherwise, and votes and counts go on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+use async_nats::connection::State;
+use serde_json::{Value, json};
+use subjects::{Account, kinds};
+use urna_access::{User, permissions};
+use urna_world::{Own, World, audit, eventually};
+
+use crate::people::{id_of, person, role_of};
+
+/// How long a forger waits for an acknowledgement.
+const ANSWER_WITHIN: Duration = Duration::from_millis(150);
+/// What would do most harm to the demonstration round, and to the streams that everything is in.
+const REQUESTS: [(&str, &str); 12] = [
+    ("STREAM.DELETE.VOTES-demo", "{}"),
+    ("STREAM.PURGE.VOTES-demo", "{}"),
+    ("STREAM.MSG.DELETE.VOTES-demo", r#"{"seq":1}"#),
+    ("STREAM.DELETE.ROUNDS", "{}"),
+    ("STREAM.PURGE.KEYS", "{}"),
+    ("STREAM.MSG.GET.KEYS", r#"{"last_by_subj":"key.demo"}"#),
+    ("STREAM.DELETE.TALLIES", "{}"),
+    ("STREAM.DELETE.ACCOUNTS", "{}"),
+    ("STREAM.PURGE.SESSIONS", "{}"),
+    ("CONSUMER.DELETE.VOTES-demo.tally", "{}"),
+    ("CONSUMER.DELETE.ROUNDS.round", "{}"),
+    ("CONSUMER.DELETE.ACCOUNTS.session", "{}"),
+];
+
+/// A forged message of each kind, about this person and the demonstration round.
+fn forgeries(user: &str) -> BTreeMap<&'static str, (String, Value)> {
+    let (at, session) = ("2026-11-21T09:30:00Z", "67e55044-10b1-426f-9247-bb680e5fe0c8");
+    let who = json!({ "at": at, "user": user, "name": "Mallory", "email": "m@example.org", "role": "admin" });
+    let from = json!({ "network": "203.0.113.5", "user_agent": "forger" });
+    let with = |more: Value| {
+        let mut all = who.clone();
+        all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        all
+    };
+    let round = json!({
+        "id": "demo", "title": "Forged", "options": [{ "id": "cats", "label": "Cats" }], "method": "plurality",
+        "eligibility": "anyone", "allow_changes": false, "state": "closed"
+    });
+    let ballot = json!({ "ballot": session, "voter": "00112233445566778899aabbccddeeff", "choice": ["cats"] });
+    BTreeMap::from([
+        ("account_registered", (format!("account.{user}.registered"), with(json!({ "origin": from })))),
+        (
+            "account_authenticated",
+            (format!("account.{user}.authenticated"), with(json!({ "origin": from, "session": session }))),
+        ),
+        (
+            "account_authentication_failed",
+            (format!("account.{user}.authentication_failed"), json!({ "at": at, "user": user, "origin": from })),
+        ),
+        ("account_changed", (format!("account.{user}.changed"), who.clone())),
+        ("account_password_changed", (format!("account.{user}.password_changed"), json!({ "at": at, "user": user }))),
+        (
+            "session_opened",
+            (
+                format!("session.{session}.opened"),
+                json!({ "at": at, "session": session, "user": user, "role": "admin", "expires_at": at }),
+            ),
+        ),
+        (
+            "session_ended",
+            (
+                format!("session.{session}.ended"),
+                json!({ "at": at, "session": session, "user": user, "reason": "signed_out" }),
+            ),
+        ),
+        ("round_changed", ("round.demo".to_owned(), json!({ "at": at, "change": "closed", "round": round }))),
+        ("voter_key_created", ("key.demo".to_owned(), json!({ "at": at, "round": "demo", "key": "00".repeat(32) }))),
+        ("ballots_cast", ("vote.demo.cast".to_owned(), json!({ "at": at, "round": "demo", "ballots": [ballot] }))),
+        (
+            "round_sealed",
+            ("vote.demo.sealed".to_owned(), json!({ "at": at, "round": "demo", "reason": "forged" })),
+        ),
+        (
+            "tally_counted",
+            (
+                "tally.demo.counted".to_owned(),
+                json!({
+                    "at": at, "round": "demo", "sequence": 1_000_001, "head": 1_000_001, "final": true,
+                    "counts": { "cats": 1_000_001 },
+                    "ledger": { "accepted": 1_000_001, "counted": 1_000_001, "replaced": 0, "unreadable": 0 }
+                }),
+            ),
+        ),
+        (
+            "message_dead_lettered",
+            (
+                "dead_letter.forger.VOTES-demo".to_owned(),
+                json!({
+                    "at": at, "durable": "forger", "stream": "VOTES-demo", "sequence": 1, "subject": "vote.demo.cast",
+                    "reason": "forged"
+                }),
+            ),
+        ),
+    ])
+}
+
+/// The last sequence of every stream, and how many readers each has that the processes share.
+async fn state(world: &World) -> BTreeMap<String, (u64, u64)> {
+    let mut state = BTreeMap::new();
+    for account in Account::ALL {
+        let jetstream = world.jetstream_of(account).await.expect("the nats-server answers");
+        let mut names: Vec<String> = account.streams().into_iter().map(|stream| stream.name).collect();
+        names.extend((account == Account::Elections).then(|| "VOTES-demo".to_owned()));
+        for name in names {
+            let stream = jetstream.get_stream(&name).await.unwrap_or_else(|cause| panic!("{name}: {cause}"));
+            let state_of = &stream.cached_info().state;
+            state.insert(format!("{account:?} {name}"), (state_of.last_sequence, state_of.messages));
+        }
+    }
+    state
+}
+
+#[tokio::test]
+async fn no_insider_can_say_what_another_process_says() {
+    let world = World::with_urna_owning(&[Own::Nats]).await;
+    let ann = person(&world, "Ann").await;
+    let user = id_of(&ann).await;
+    assert!(world.voter_at("urna", "before").insists("cats").await.is_accepted());
+    world.quiet().await;
+    let (before, forgeries) = (state(&world).await, forgeries(&user));
+    for insider in User::ALL {
+        let Some(permissions) = permissions::of(insider) else { continue };
+        let client = world.client_as(insider).await;
+        for kind in kinds::ALL {
+            let (subject, forged) = &forgeries[kind.name];
+            assert!(kind.matches(subject), "{subject}");
+            if permissions.publish.iter().any(|allowed| allowed == kind.subject) {
+                continue;
+            }
+            let asked = client.request(subject.clone(), forged.to_string().into());
+            let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await;
+            assert!(!matches!(answer, Ok(Ok(_))), "{} could publish {subject}", insider.name());
+        }
+    }
+    assert_eq!(state(&world).await, before, "nothing was stored");
+    assert_eq!(role_of(&ann).await, "voter");
+    let refused = world.nats_log();
+    for (subject, _) in forgeries.values() {
+        assert!(refused.contains(subject.as_str()), "the server's log shows no refusal of {subject}");
+    }
+    assert!(world.voter_at("urna", "after").insists("dogs").await.is_accepted());
+    audit(&world).await.agrees(&world).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn no_insider_can_take_anything_away() {
+    let world = World::with_urna_owning(&[Own::Nats]).await;
+    person(&world, "Ann").await;
+    assert!(world.voter_at("urna", "before").insists("cats").await.is_accepted());
+    world.quiet().await;
+    let before = state(&world).await;
+    for insider in User::ALL.into_iter().filter(|user| *user != User::System) {
+        let (client, api) = (world.client_as(insider).await, insider.account().api_prefix());
+        for (request, body) in REQUESTS {
+            let may = (insider == User::Tally && request == "CONSUMER.DELETE.VOTES-demo.tally")
+                // They archive logs, and read keys.
+                || (insider == User::Archive && request == "STREAM.DELETE.VOTES-demo")
+                || ([User::Vote, User::Round].contains(&insider) && request == "STREAM.MSG.GET.KEYS");
+            if may {
+                continue;
+            }
+            for prefix in [api, "$JS.API"] {
+                let asked = client.request(format!("{prefix}.{request}"), body.into());
+                let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await;
+                assert!(!matches!(answer, Ok(Ok(_))), "{} was answered {prefix}.{request}", insider.name());
+            }
+        }
+    }
+    assert_eq!(state(&world).await, before);
+    assert!(world.voter_at("urna", "after").insists("dogs").await.is_accepted());
+    audit(&world).await.agrees(&world).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_auditor_cannot_have_an_old_message_delivered_as_a_new_one() {
+    let world = World::with_urna().await;
+    assert!(world.voter_at("urna", "before").insists("cats").await.is_accepted());
+    world.quiet().await;
+    let (before, auditor) = (state(&world).await, world.client_as(User::Auditor).await);
+    let api = User::Auditor.account().api_prefix();
+    for (stream, filter, target) in [
+        ("ROUNDS", "round.*", "round.demo"),
+        ("VOTES-demo", "vote.demo.>", "vote.demo.cast"),
+        ("VOTES-demo", "vote.demo.>", "tally.demo.counted"),
+        ("TALLIES", "tally.*.counted", "tally.demo.counted"),
+    ] {
+        let config = json!({ "name": "replay", "filter_subject": filter, "ack_policy": "none" });
+        let create = json!({ "stream_name": stream, "config": config });
+        let created = auditor
+            .request(format!("{api}.CONSUMER.CREATE.{stream}.replay.{filter}"), create.to_string().into())
+            .await
+            .expect("an auditor reads");
+        let created: Value = serde_json::from_slice(&created.payload).expect("JSON");
+        assert!(created["error"].is_null(), "{created}");
+        // The server sends what is asked for to the reply subject, whatever that is, with no look at permissions.
+        let next = format!("{api}.CONSUMER.MSG.NEXT.{stream}.replay");
+        auditor.publish_with_reply(next, target, r#"{"batch":5,"no_wait":true}"#.into()).await.expect("connected");
+        let info = format!("{api}.STREAM.INFO.{stream}");
+        auditor.publish_with_reply(info, target, "".into()).await.expect("connected");
+    }
+    auditor.flush().await.expect("connected");
+    // An answer to a request sent last says that those before it were handled.
+    auditor.request(format!("{api}.STREAM.INFO.ROUNDS"), "".into()).await.expect("an auditor reads");
+    assert_eq!(state(&world).await, before, "answers to an auditor stay in the auditor's account");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn nobody_connects_without_credentials_or_with_wrong_ones() {
+    let world = World::new().await;
+    let strangers = [
+        ConnectOptions::new(),
+        ConnectOptions::with_user_and_password("vote".to_owned(), "guessed".to_owned()),
+        ConnectOptions::with_token("guessed".to_owned()),
+        ConnectOptions::with_nkey("SUAGGJHZK2GLR6WJDQFYH2ENQVGN26PLFP4JV5LHXP4B5J7V6ZOLUZUTZA".to_owned()),
+    ];
+    for stranger in strangers {
+        let connected = stranger.connect(world.nats_url()).await;
+        let refused = match connected {
+            Err(refused) => refused.to_string(),
+            Ok(client) => {
+                eventually("a stranger is sent away", || async {
+                    (client.connection_state() != State::Connected).then_some(())
+                })
+                .await;
+                continue;
+            }
+        };
+        assert!(refused.contains("authorization violation"), "{refused}");
+    }
+    world.close().await;
+}

@@ -1,0 +1,58 @@
+//! The users of a system's nats-server, with the permissions that Urna ships: what is measured is what people run.
+
+use std::path::Path;
+
+use anyhow::Context;
+use urna_access::nats::{Naming, accounts};
+use urna_access::{ServerAccount, User};
+
+/// The password of every user of a server that lives for some minutes on loopback.
+const PASSWORD: &str = "only-for-the-benchmark";
+
+struct Users;
+
+impl Naming for Users {
+    fn account(&self, account: ServerAccount) -> String {
+        account.name().to_owned()
+    }
+
+    fn identity(&self, user: User) -> String {
+        format!("user: \"{}\", password: \"{PASSWORD}\"", user.name())
+    }
+
+    /// The benchmark itself, which writes logs of its own.
+    fn more_users(&self, account: ServerAccount) -> Vec<String> {
+        match account {
+            ServerAccount::Elections => vec![format!("user: \"{BENCH}\", password: \"{PASSWORD}\"")],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// As whom the benchmark itself connects.
+pub const BENCH: &str = "bench";
+
+/// How the benchmark itself connects.
+pub fn bench() -> async_nats::ConnectOptions {
+    async_nats::ConnectOptions::with_user_and_password(BENCH.to_owned(), PASSWORD.to_owned())
+}
+
+/// The configuration of a nats-server with these users.
+pub fn configuration() -> String {
+    let system = ServerAccount::System.name();
+    format!("accounts {{\n{}}}\nsystem_account: {system}\n", accounts(&Users, &ServerAccount::ALL))
+}
+
+/// Writes the folder of credentials that Urna reads.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_credentials(folder: &Path) -> anyhow::Result<()> {
+    let nats = folder.join("nats");
+    std::fs::create_dir_all(&nats).context("failed to make a folder of credentials")?;
+    for user in User::ALL {
+        let file = nats.join(format!("{}.password", user.name()));
+        std::fs::write(file, PASSWORD).context("failed to write credentials")?;
+    }
+    Ok(())
+}
