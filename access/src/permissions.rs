@@ -5,6 +5,11 @@
 //! `…CONSUMER.CREATE.*.*.vote.>` creates consumers that deliver ballots and seals, whatever stream is named. Where a request
 //! names a stream and no subject, the standing streams are denied by name.
 
+use subjects::account::{
+    AccountAuthenticated, AccountAuthenticationFailed, AccountChanged, AccountPasswordChanged,
+    AccountRegistered,
+};
+use subjects::session::{SessionEnded, SessionOpened};
 use subjects::{BallotsCast, Bucket, RoundChanged, RoundSealed, Said, Stream, TallyCounted, VoterKeyCreated};
 
 use crate::user::{ServerAccount, User};
@@ -96,13 +101,19 @@ fn result(table: &mut Table) {
 }
 
 fn login(table: &mut Table) {
-    table.publishes(&["account.*.*"]);
+    table.publishes(&[
+        AccountRegistered::SUBJECT,
+        AccountAuthenticated::SUBJECT,
+        AccountAuthenticationFailed::SUBJECT,
+        AccountChanged::SUBJECT,
+        AccountPasswordChanged::SUBJECT,
+    ]);
     table.looks_at(&Stream::accounts());
     table.reads(&[Stream::sessions()]);
 }
 
 fn session(table: &mut Table) {
-    table.publishes(&["session.*.*", "dead_letter.session.*"]);
+    table.publishes(&[SessionOpened::SUBJECT, SessionEnded::SUBJECT, "dead_letter.session.*"]);
     table.looks_at(&Stream::sessions());
     table.looks_at(&Stream::dead_letters());
     table.uses_durable("session", &Stream::accounts());

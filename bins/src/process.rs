@@ -76,14 +76,7 @@ pub fn run(process: Process, settings: &Settings) -> anyhow::Result<()> {
 
 /// How a process connects to NATS under this name.
 pub(crate) fn bus_settings(settings: &Settings, name: &str, clock: &Clock) -> anyhow::Result<BusSettings> {
-    let servers = &settings.servers;
-    Ok(BusSettings {
-        url: servers.nats_url.clone(),
-        credentials: servers.nats_credentials()?,
-        name: name.to_owned(),
-        replicas: servers.nats_replicas,
-        clock: clock.clone(),
-    })
+    settings.servers.bus(name, clock)
 }
 
 /// Connections to Postgres on the current runtime, made when they are needed.

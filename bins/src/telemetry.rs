@@ -83,6 +83,7 @@ fn describe() {
         Unit::Seconds,
         "From saying a message to its acknowledgement"
     );
+    describe_counter!("urna_nats_permission_violations_total", "What NATS refused to this process's user");
     describe_counter!("urna_nats_buried_total", "Messages that were told to the DEAD_LETTERS stream");
     describe_counter!("urna_tally_ballots_total", "Ballots counted by this process");
     describe_histogram!("urna_tally_batch_messages", Unit::Count, "Messages counted in one transaction");

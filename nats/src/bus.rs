@@ -1,12 +1,12 @@
 //! The connection: whether the server is there, and the runtime that carries all traffic.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::service::ServiceExt;
-use async_nats::{Event, ServerAddr};
-use secrecy::{ExposeSecret, SecretString};
+use async_nats::{Event, ServerError};
+use metrics::counter;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
+use crate::connection::{BusSettings, Reason, Violations, explain};
 use crate::unavailable::Unavailable;
 
 /// How long an acknowledgement or an answer may take.
@@ -25,30 +26,6 @@ const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How long a process may take to hand over its last messages when it stops.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
-/// Where the bus is and who connects.
-#[derive(Clone, Debug)]
-pub struct BusSettings {
-    /// One or more server addresses, separated by commas.
-    pub url: String,
-    /// As whom, where the server asks.
-    pub credentials: Option<Credentials>,
-    /// The process's name, as `nats server report connections` shows it.
-    pub name: String,
-    /// How many servers keep a copy of each stream: 1 on a single server, 3 in a cluster.
-    pub replicas: usize,
-    /// The present moment.
-    pub clock: Clock,
-}
-
-/// A user of NATS.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// The user's name.
-    pub user: String,
-    /// The user's password.
-    pub password: SecretString,
-}
-
 /// A connection to NATS JetStream. Cheap to clone; reconnects by itself.
 #[derive(Clone, Debug)]
 pub struct Bus {
@@ -59,6 +36,8 @@ pub struct Bus {
     runtime: Handle,
     tasks: TaskTracker,
     connected: watch::Receiver<bool>,
+    because: watch::Receiver<Option<Reason>>,
+    violations: Arc<Mutex<Violations>>,
     name: String,
     pub(crate) is_deployed: watch::Sender<bool>,
     pub(crate) missing: watch::Sender<Vec<String>>,
@@ -76,23 +55,15 @@ impl Bus {
     /// Call it on the runtime that is to carry all traffic: it must outlive every arbiter.
     ///
     /// # Errors
-    /// [`Unavailable`] when the address cannot be understood.
+    /// [`Unavailable`] when the settings cannot be used.
     pub async fn connect(settings: &BusSettings) -> Result<Self, Unavailable> {
         let doing = || "connect to NATS".to_owned();
-        let addresses: Result<Vec<ServerAddr>, _> =
-            settings.url.split(',').map(|address| address.trim().parse()).collect();
-        let addresses = addresses.map_err(|cause| Unavailable::new(doing(), cause))?;
+        let options = settings.options().map_err(|cause| Unavailable::new(doing(), cause))?;
         let (tell, connected) = watch::channel(false);
-        let tell = Arc::new(tell);
-        let options = match &settings.credentials {
-            Some(Credentials { user, password }) => async_nats::ConnectOptions::with_user_and_password(
-                user.clone(),
-                password.expose_secret().to_owned(),
-            ),
-            None => async_nats::ConnectOptions::new(),
-        };
+        let violations = Arc::default();
+        let (name, clock) = (settings.name.clone(), settings.clock.clone());
+        let notes = Arc::new(Notes { name, tell, violations: Arc::clone(&violations), clock });
         let client = options
-            .name(&settings.name)
             .ping_interval(PING_EVERY)
             .request_timeout(Some(ANSWER_WITHIN))
             .max_reconnects(None)
@@ -102,18 +73,34 @@ impl Bus {
             })
             .retry_on_initial_connect()
             .event_callback(move |event| {
-                let tell = Arc::clone(&tell);
-                async move { note(&event, &tell) }
+                let notes = Arc::clone(&notes);
+                async move { notes.note(&event) }
             })
-            .connect(addresses)
+            .connect(settings.url.each())
             .await
             .map_err(|cause| Unavailable::new(doing(), cause))?;
+        let (because_of, because) = watch::channel(None);
+        // Not one of the tasks that are waited for at the end: it ends with the client.
+        tokio::spawn(explain(settings.clone(), connected.clone(), because_of));
         let jetstream = jetstream::ContextBuilder::new().timeout(ANSWER_WITHIN).build(client.clone());
         let (replicas, clock) = (settings.replicas, settings.clock.clone());
         let (runtime, tasks) = (Handle::current(), TaskTracker::new());
         let (is_deployed, missing) = (watch::channel(false).0, watch::channel(Vec::new()).0);
         let name = settings.name.clone();
-        Ok(Self { client, jetstream, replicas, clock, runtime, tasks, connected, name, is_deployed, missing })
+        Ok(Self {
+            client,
+            jetstream,
+            replicas,
+            clock,
+            runtime,
+            tasks,
+            connected,
+            because,
+            violations,
+            name,
+            is_deployed,
+            missing,
+        })
     }
 
     /// A name for a consumer that only this reader knows: so nobody can take its messages away.
@@ -132,6 +119,15 @@ impl Bus {
     pub async fn wait_until_connected(&self) {
         // The client, which this bus holds, holds the sending end.
         let _ = self.connected.clone().wait_for(|is_connected| *is_connected).await;
+    }
+
+    /// Why NATS cannot be used: because there is no connection, or because the server has refused something to this
+    /// process's user on this connection. `None` when nothing is known against it.
+    pub fn unavailable_because(&self) -> Option<Reason> {
+        if !self.is_connected() {
+            return Some(self.because.borrow().clone().unwrap_or(Reason::Connecting));
+        }
+        lock(&self.violations).reason(self.clock.monotonic())
     }
 
     /// Whether the server is there, to wait for a change of it.
@@ -176,22 +172,52 @@ impl Bus {
     }
 }
 
-fn note(event: &Event, tell: &watch::Sender<bool>) {
-    match event {
-        Event::Connected => {
-            info!("connected to NATS");
-            tell.send_replace(true);
+/// What the client reports about the connection.
+struct Notes {
+    /// The bus's name.
+    name: String,
+    tell: watch::Sender<bool>,
+    violations: Arc<Mutex<Violations>>,
+    clock: Clock,
+}
+
+impl Notes {
+    fn note(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                info!(bus = self.name, "connected to NATS");
+                lock(&self.violations).connected();
+                self.tell.send_replace(true);
+            }
+            // Whoever looks for the reason logs it, unless the connection is back by then.
+            Event::Disconnected => {
+                debug!(bus = self.name, "disconnected from NATS");
+                self.tell.send_replace(false);
+            }
+            Event::Closed => {
+                self.tell.send_replace(false);
+            }
+            Event::ServerError(fault) => self.note_refusal(fault),
+            Event::ClientError(fault) => debug!(%fault, "NATS connection"),
+            other => info!(event = %other, "NATS connection"),
         }
-        Event::Disconnected => {
-            warn!("NATS is away");
-            tell.send_replace(false);
-        }
-        Event::Closed => {
-            tell.send_replace(false);
-        }
-        // The only place where a missing permission shows: the call itself just times out.
-        Event::ServerError(fault) => error!(%fault, "NATS refused something"),
-        Event::ClientError(fault) => debug!(%fault, "NATS connection"),
-        other => info!(event = %other, "NATS connection"),
     }
+
+    /// The only place where a missing permission shows: the call itself just times out.
+    fn note_refusal(&self, fault: &ServerError) {
+        let Some((action, subject)) = Reason::of_refusal(fault) else {
+            warn!(bus = self.name, %fault, "NATS reports an error");
+            return;
+        };
+        counter!("urna_nats_permission_violations_total").increment(1);
+        let is_new = lock(&self.violations).note(action, &subject, self.clock.monotonic());
+        if is_new {
+            let reason = Reason::PermissionMissing { action, subject };
+            error!(bus = self.name, %reason, "NATS refused something");
+        }
+    }
+}
+
+fn lock(violations: &Mutex<Violations>) -> MutexGuard<'_, Violations> {
+    violations.lock().unwrap_or_else(PoisonError::into_inner)
 }

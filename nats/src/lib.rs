@@ -1,5 +1,6 @@
 //! The bus: everything between an actor and NATS JetStream, and not a word about what is said there.
 //!
+//! - [`BusSettings`] where the bus is, as whom a process connects, over which TLS; [`Reason`] why it cannot
 //! - [`Bus`] connects, deploys or checks streams, says messages (with `Nats-Msg-Id` and `traceparent`), looks things up
 //! - [`intake`] feeds an actor from a durable consumer; the actor's reply is the acknowledgement
 //! - [`Follower`] reads a stream in order, without a place of its own on the server
@@ -15,6 +16,7 @@
 mod backoff;
 mod bus;
 mod clock;
+mod connection;
 mod delivered;
 mod deploy;
 mod durable;
@@ -32,8 +34,12 @@ mod stored;
 mod trace;
 mod unavailable;
 
-pub use bus::{Bus, BusSettings, Credentials, Service};
+pub use bus::{Bus, Service};
 pub use clock::{Clock, Monotonic, Now};
+pub use connection::{
+    Action, Authentication, BusSettings, Credentials, NkeySeed, NotAnNkeySeed, NotCredentials, Reason,
+    ServerUrls, ServerUrlsError, Tls, TlsFileError, inbox_prefix_of,
+};
 pub use delivered::Delivered;
 pub use deploy::{Difference, SettingDifference, StreamDifference};
 pub use follower::{Batch, Follower};

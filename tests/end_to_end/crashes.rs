@@ -215,7 +215,7 @@ async fn lost_on_the_way(fault: Fault) {
             .await;
     }
     proxy.set(Fault::Ends);
-    logs_again(&world, "NATS is away", 0).await;
+    logs_again(&world, "NATS is unavailable", 0).await;
     proxy.set(Fault::None);
     let answer = answer.await.expect("the voter is answered");
     assert!(answer.is_accepted(), "{answer:?}");
@@ -257,7 +257,7 @@ async fn a_voter_is_told_in_time_that_nobody_can_tell_and_learns_it_later() {
     assert_eq!((third.status.as_u16(), kind(&third).as_str()), (503, "urn:urna:full"));
 
     proxy.set(Fault::Ends);
-    logs_again(&world, "NATS is away", 0).await;
+    logs_again(&world, "NATS is unavailable", 0).await;
     proxy.set(Fault::None);
     let answer = ann.insists_with("cats", ballot).await;
     assert_eq!(

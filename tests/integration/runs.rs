@@ -74,7 +74,7 @@ impl Feed {
     async fn of(world: &World) -> Self {
         let bus = world.bus("runs").await;
         let round = RoundId::parse("demo").expect("a name");
-        bus.declare(&Stream::votes(&round)).await.expect("a log");
+        bus.create_log(&Stream::votes(&round)).await.expect("a log");
         let notes = Notes(watch::Sender::new(Vec::new()));
         Self { bus, round, notes, stop: CancellationToken::new() }
     }

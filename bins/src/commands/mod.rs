@@ -51,11 +51,11 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
 /// Connects as `user` and waits until the server answers.
 async fn connect_as(settings: &Settings, user: &str, clock: &Clock) -> anyhow::Result<Bus> {
     let bus = Bus::connect(&bus_settings(settings, user, clock)?).await?;
-    let url = &settings.servers.nats_url;
-    let unavailable =
-        || format!("NATS at {url} did not answer within {BUS_WITHIN:?}; NATS_URL says where it is");
-    let connected = tokio::time::timeout(BUS_WITHIN, bus.wait_until_connected());
-    connected.await.with_context(unavailable)?;
+    if tokio::time::timeout(BUS_WITHIN, bus.wait_until_connected()).await.is_err() {
+        let url = settings.servers.nats.url()?;
+        let because = bus.unavailable_because().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        bail!("NATS at {url} did not answer within {BUS_WITHIN:?}{because}; NATS_URL says where it is");
+    }
     Ok(bus)
 }
 

@@ -1,6 +1,7 @@
 //! Settings: one place, each with a default, a flag and an environment variable. `--help` is the documentation.
 //!
-//! - [`servers`] where NATS, Postgres and Redis are
+//! - [`servers`] where Postgres and Redis are
+//! - [`bus`] where NATS is, as which user to connect, and over which TLS
 //! - [`http`] where pages are served, what signs, which proxies are believed
 //! - [`accounts`] the first admin, and how long people stay signed in
 //! - [`limits`] how much is let through in a minute
@@ -8,6 +9,7 @@
 //! - `dev` in debug builds, what makes working on Urna easier
 
 mod accounts;
+mod bus;
 mod commands;
 #[cfg(debug_assertions)]
 mod dev;
@@ -22,7 +24,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::{Args, CommandFactory, FromArgMatches, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, ValueEnum};
 use subjects::Timestamp;
 
 use crate::Process;
@@ -125,7 +128,7 @@ pub struct Logging {
     #[arg(
         long,
         env = "URNA_LOG",
-        default_value = "info,actix_http=off,actix_server=warn,async_nats=warn,sqlx=warn"
+        default_value = "info,actix_http=off,actix_server=warn,async_nats=warn,async_nats::connector=off,sqlx=warn"
     )]
     pub log: String,
 
@@ -159,17 +162,20 @@ impl Settings {
     /// `--version` and anything that clap refuses.
     ///
     /// # Errors
-    /// When the environment holds a variable that begins with `URNA_` and is no setting.
+    /// When the environment holds a variable that begins with `URNA_` and is no setting, and when the command line holds
+    /// a secret that belongs in a file.
     pub fn read(process: Process) -> anyhow::Result<(Self, Option<Command>)> {
         refuse_unknown(std::env::vars_os().map(|(name, _)| name))?;
         let named = |command: clap::Command| command.name(process.name()).about(process.about());
         let understood = "failed to read the settings";
         if process == Process::Urna {
             let matches = named(WithCommands::command()).get_matches();
+            refuse_secrets(&matches)?;
             let read = WithCommands::from_arg_matches(&matches).context(understood)?;
             return Ok((read.settings, read.command));
         }
         let matches = named(Self::command()).get_matches();
+        refuse_secrets(&matches)?;
         Ok((Self::from_arg_matches(&matches).context(understood)?, None))
     }
 
@@ -186,6 +192,17 @@ fn refuse_unknown(names: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
     for name in names {
         if name.to_string_lossy().starts_with(OURS) && !known.contains(name.as_os_str()) {
             bail!("{} is no setting; --help lists those there are", name.to_string_lossy());
+        }
+    }
+    Ok(())
+}
+
+/// Every user of a machine can read the command lines of its processes.
+fn refuse_secrets(matches: &ArgMatches) -> anyhow::Result<()> {
+    for (name, instead) in bus::SECRETS {
+        if matches.value_source(name) == Some(ValueSource::CommandLine) {
+            let flag = name.replace('_', "-");
+            bail!("every user of this machine can read --{flag}: set {instead} instead");
         }
     }
     Ok(())
@@ -271,16 +288,20 @@ mod tests {
     }
 
     #[test]
-    fn a_user_of_nats_has_a_password_and_a_password_a_user() {
-        let given = |flags: &[&str]| settings(flags).servers.nats_credentials();
-        assert!(given(&[]).unwrap().is_none());
-        let both = given(&["--nats-user", "ann", "--nats-password", "secret"]).unwrap().unwrap();
-        assert_eq!((both.user.as_str(), both.password.expose_secret()), ("ann", "secret"));
-        assert!(!format!("{both:?}").contains("secret"));
-        let refused = given(&["--nats-user", "ann"]).unwrap_err().to_string();
-        assert_eq!(refused, "NATS_USER is set and there is no password: set NATS_PASSWORD_FILE");
-        let refused = given(&["--nats-password", "secret"]).unwrap_err().to_string();
-        assert_eq!(refused, "NATS has a password and no user: set NATS_USER");
+    fn a_secret_of_nats_on_the_command_line_is_refused_and_not_echoed() {
+        let refused = |flags: &[&str]| {
+            let matches = Settings::command().get_matches_from([&["urna"], flags].concat());
+            refuse_secrets(&matches).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(&["--nats-password-file", "file", "--nats-user", "ann"]), None);
+        assert_eq!(
+            refused(&["--nats-password", "s3cret"]).unwrap(),
+            "every user of this machine can read --nats-password: set NATS_PASSWORD_FILE instead"
+        );
+        assert_eq!(
+            refused(&["--nats-token", "s3cret"]).unwrap(),
+            "every user of this machine can read --nats-token: set NATS_TOKEN_FILE instead"
+        );
     }
 
     #[test]

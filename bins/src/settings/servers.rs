@@ -2,36 +2,25 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::Args;
-use nats::Credentials;
+use nats::{BusSettings, Clock};
 use secrecy::SecretString;
 
+use super::bus::Nats;
 use super::secret::given;
 
 /// Where NATS, Postgres and Redis are.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Servers")]
+#[command(next_help_heading = "Postgres and Redis")]
 pub struct Servers {
-    /// Where NATS is: one address, or several of one cluster separated by commas
-    #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222", hide_env_values = true)]
-    pub nats_url: String,
+    /// How to connect to NATS.
+    #[command(flatten)]
+    pub nats: Nats,
 
-    /// The user of NATS, where its server asks for one
-    #[arg(long, env = "NATS_USER")]
-    nats_user: Option<String>,
-
-    /// The password of that user: prefer the file
-    #[arg(long, env = "NATS_PASSWORD", hide_env_values = true)]
-    nats_password: Option<SecretString>,
-
-    /// A file that holds the password of that user
-    #[arg(long, env = "NATS_PASSWORD_FILE")]
-    nats_password_file: Option<PathBuf>,
-
-    /// How many NATS servers keep a copy of each stream: 1 on a single server, 3 in a cluster
-    #[arg(long, env = "URNA_NATS_REPLICAS", default_value_t = 1)]
-    pub nats_replicas: usize,
+    /// A folder with the credentials of each actor and command: nats/NAME.password (or .nk, .creds),
+    /// postgres/NAME.password, redis/NAME.password
+    #[arg(long, env = "URNA_CREDENTIALS", help_heading = "Credentials")]
+    credentials: Option<PathBuf>,
 
     /// Where Postgres is. May hold a password: prefer the file
     #[arg(
@@ -56,18 +45,12 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// As whom to connect to NATS.
+    /// How an actor or a command connects to NATS under this name.
     ///
     /// # Errors
-    /// When the password's file cannot be read, and when one of the two is missing.
-    pub fn nats_credentials(&self) -> anyhow::Result<Option<Credentials>> {
-        let password = given(self.nats_password_file.as_deref(), self.nats_password.as_ref())?;
-        match (self.nats_user.clone(), password) {
-            (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
-            (None, None) => Ok(None),
-            (Some(_), None) => bail!("NATS_USER is set and there is no password: set NATS_PASSWORD_FILE"),
-            (None, Some(_)) => bail!("NATS has a password and no user: set NATS_USER"),
-        }
+    /// When a setting cannot be used, or a file that it names.
+    pub fn bus(&self, name: &str, clock: &Clock) -> anyhow::Result<BusSettings> {
+        self.nats.bus(name, self.credentials.as_deref(), clock)
     }
 
     /// The address of Postgres.

@@ -70,7 +70,12 @@ impl System {
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
         let mut system = Self {
             urna: None,
-            nats: Server::nats(&programs.servers, &folder.path().join("nats"), durability, &users::configuration())?,
+            nats: Server::nats(
+                &programs.servers,
+                &folder.path().join("nats"),
+                durability,
+                &users::configuration(),
+            )?,
             postgres: Server::postgres(&programs.servers, folder.path(), Durability::Synced)?,
             redis: Server::redis(&programs.servers, folder.path())?,
             port: free_port(),

@@ -346,7 +346,10 @@ mod tests {
             assert!(configured(configuration, Durability::Synced).contains(SYNCED));
             assert!(!configured(configuration, Durability::Unsynced).contains("sync_interval"));
             assert!(configuration.contains(USERS), "it limits who may do what");
-            assert!(!configured(configuration, Durability::Synced).contains(USERS), "the caller's users replace ours");
+            assert!(
+                !configured(configuration, Durability::Synced).contains(USERS),
+                "the caller's users replace ours"
+            );
         }
     }
 }

@@ -133,8 +133,10 @@ impl World {
     pub(crate) async fn deploy(&self) {
         for account in Account::ALL {
             let bus = self.bus_in(account, "deploy").await;
-            eventually("the standing streams are there", || async { bus.deploy_standing(account).await.ok() })
-                .await;
+            eventually("the standing streams are there", || async {
+                bus.deploy_standing(account).await.ok()
+            })
+            .await;
         }
     }
 

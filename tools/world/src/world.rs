@@ -114,14 +114,18 @@ impl World {
             let (nats, peers) = started.expect("nats-server can be started");
             (Place::of_its_own(nats), peers)
         } else {
-            (Place::Shared(shared_nats.expect("a world that shares a nats-server has accounts there")), Vec::new())
+            (
+                Place::Shared(shared_nats.expect("a world that shares a nats-server has accounts there")),
+                Vec::new(),
+            )
         };
         let (postgres, database) = if owns(Own::Postgres) {
             let ready = ready_cluster(&programs).expect("a cluster can be made");
             let postgres = Server::postgres_from(ready, &programs, folder.path(), CONNECTIONS);
             (Place::of_its_own(postgres.expect("postgres can be started")), Database::whole())
         } else {
-            let database = of_all().make_database(&format!("w{number}")).await.expect("a database can be made");
+            let database =
+                of_all().make_database(&format!("w{number}")).await.expect("a database can be made");
             (Place::Shared(&of_all().postgres), database)
         };
         let (redis, number) = if owns(Own::Redis) {
