@@ -3,8 +3,10 @@
 //! - [`Server`] a nats-server, a PostgreSQL or a Redis that can be killed and started again with the data it had
 //! - [`Process`] any program
 //! - [`Leash`] stops servers that a whole test binary shares
+//! - [`Authority`] makes certificates for TLS
 //! - [`free_port`] where a program may listen
 
+mod certificates;
 mod leash;
 mod memory;
 mod process;
@@ -12,6 +14,7 @@ mod server;
 
 use std::path::PathBuf;
 
+pub use certificates::{Authority, Certificate, Validity};
 pub use leash::Leash;
 pub use process::{Process, free_port};
 pub use server::{CONNECTIONS, SHARED_DATABASES, Server, initdb};
