@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::stream::Stream;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use subjects::Account;
 use urna_world::{ADMIN, ADMIN_PASSWORD, Answer, Own, Page, Voter, World, eventually};
 
 use crate::people::{PASSWORD, becomes, email, id_of, person, role_of};
@@ -296,8 +297,8 @@ async fn what_was_changed_is_said_though_the_bus_was_away_at_that_moment() {
     world.nats().start();
     world.servers_answer().await;
     world.start("urna").await;
-    let logins =
-        world.jetstream().await.expect("nats answers").get_stream("ACCOUNTS").await.expect("a stream");
+    let people = world.jetstream_of(Account::People).await.expect("nats answers");
+    let logins = people.get_stream("ACCOUNTS").await.expect("a stream");
     eventually("both changes are said", || async {
         let said = newest(&logins, &format!("account.{id}.changed")).await?;
         (said["name"] == "Anna" && said["role"] == "organiser").then_some(())

@@ -3,6 +3,7 @@
 use async_nats::jetstream::consumer::pull;
 use futures_util::StreamExt;
 use serde_json::Value;
+use urna_access::User;
 use urna_world::{Voter, World, audit, eventually};
 
 /// Everything said on the bus from now on, but for the server's and the clients' own talk, and without what the
@@ -113,13 +114,15 @@ async fn a_message_that_nobody_can_read_is_buried_with_its_reason_and_counting_g
 }
 
 #[tokio::test]
-async fn every_process_is_in_the_service_registry() {
-    let mut world = World::with_urna().await;
-    world.start("vote").await;
-    let client = world.nats_client().await;
-    for name in ["urna", "vote"] {
-        let answer = client.request(format!("$SRV.INFO.{name}"), "".into()).await.unwrap();
-        let info: Value = serde_json::from_slice(&answer.payload).unwrap();
+async fn an_auditor_finds_every_actor_in_the_service_registry() {
+    let world = World::with_urna().await;
+    let auditor = world.client_as(User::Auditor).await;
+    for name in ["login", "session", "round", "vote", "tally", "result"] {
+        let info = eventually(&format!("{name} is in the service registry"), || async {
+            auditor.request(format!("$SRV.INFO.{name}"), "".into()).await.ok()
+        })
+        .await;
+        let info: Value = serde_json::from_slice(&info.payload).unwrap();
         assert_eq!(info["name"], name);
     }
     world.close().await;

@@ -1,6 +1,7 @@
 //! What survives when a part dies.
 
 use serde_json::json;
+use subjects::Account;
 use urna_world::{Fault, Own, Proxy, Voter, World, audit, eventually};
 
 use crate::closing::operator;
@@ -276,7 +277,7 @@ async fn a_log_that_was_put_back_to_an_older_state_is_not_counted_past() {
         assert!(world.voter_at("urna", voter).votes("cats").await.is_accepted());
     }
     world.quiet().await;
-    made_anew(&world, "VOTES-demo").await;
+    made_anew(&world, Account::Elections, "VOTES-demo").await;
     // The box finds that what it has folded is not there, and lets its process be started anew.
     let refused = world.voter_at("urna", "four").try_votes("cats", None).await;
     assert!(refused.is_err() || !refused.unwrap().is_accepted());
@@ -308,7 +309,7 @@ async fn watchers_are_shown_a_recount_that_is_put_in_place_of_more_than_the_log_
         assert!(world.voter_at("urna", voter).votes("cats").await.is_accepted());
     }
     world.quiet().await;
-    made_anew(&world, "VOTES-demo").await;
+    made_anew(&world, Account::Elections, "VOTES-demo").await;
     world.ended("urna").await;
     assert!(world.log("urna").contains("VOTES-demo: the stream ends at 0 but 3 was read"));
     world.start("urna").await;
@@ -327,7 +328,7 @@ async fn whoever_has_read_more_than_a_stream_holds_ends_its_process_and_reads_ag
     for process in ["round", "vote", "tally", "result", "session"] {
         world.start(process).await;
     }
-    let jetstream = world.jetstream().await.unwrap();
+    let jetstream = world.jetstream_of(Account::People).await.unwrap();
     let ended = "session.67e55044-10b1-426f-9247-bb680e5fe0c8.ended";
     jetstream.publish(ended, "{}".into()).await.unwrap().await.unwrap();
     // It reads nothing of what was there before it, and knows no more than where that ends.
@@ -336,8 +337,8 @@ async fn whoever_has_read_more_than_a_stream_holds_ends_its_process_and_reads_ag
         assert!(world.voter_at("vote", voter).votes("cats").await.is_accepted());
         world.quiet().await;
     }
-    made_anew(&world, "TALLIES").await;
-    made_anew(&world, "SESSIONS").await;
+    made_anew(&world, Account::Elections, "TALLIES").await;
+    made_anew(&world, Account::People, "SESSIONS").await;
     let counts = "TALLIES: the stream ends at 0 but 3 was read";
     let sessions = "SESSIONS: the stream ends at 0 but 1 was read";
     for (process, found) in [("round", counts), ("vote", counts), ("result", counts), ("login", sessions)] {
@@ -352,8 +353,8 @@ async fn whoever_has_read_more_than_a_stream_holds_ends_its_process_and_reads_ag
 }
 
 /// Makes a stream empty, as if an older copy of it had been put back.
-async fn made_anew(world: &World, stream: &str) {
-    let jetstream = world.jetstream().await.expect("the nats-server answers");
+async fn made_anew(world: &World, account: Account, stream: &str) {
+    let jetstream = world.jetstream_of(account).await.expect("the nats-server answers");
     let mut there = jetstream.get_stream(stream).await.expect("the stream is there");
     let config = there.info().await.expect("the stream is told of").config.clone();
     jetstream.delete_stream(stream).await.expect("the stream can be deleted");

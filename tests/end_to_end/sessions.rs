@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use subjects::SessionId;
+use subjects::{Account, SessionId};
 use urna_world::{ADMIN, ADMIN_PASSWORD, Page, Voter, World, eventually};
 
 use crate::people::{PASSWORD, email, id_of, person, session_of};
@@ -20,7 +20,7 @@ async fn separate() -> World {
 
 /// Everything that was said on a stream: subjects and what stands there.
 async fn said(world: &World, stream: &str) -> Vec<(String, String)> {
-    let jetstream = world.jetstream().await.expect("the nats-server answers");
+    let jetstream = world.jetstream_of(Account::People).await.expect("the nats-server answers");
     let stream = jetstream.get_stream(stream).await.expect("the stream is there");
     let mut said = Vec::new();
     for sequence in 1..=stream.cached_info().state.last_sequence {
