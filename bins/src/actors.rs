@@ -92,7 +92,7 @@ impl Start<'_> {
         let demonstration = round::rules::demonstration(title, options, demonstration.vote_closes_at)
             .context("failed to understand the demonstration round")?;
         let (bus, (edge, _)) = (self.bus(Process::Round), self.edge(Process::Round)?);
-        let (clock, stop, pool) = (self.given.clock.clone(), self.given.stop.clone(), self.postgres()?);
+        let (clock, stop, pool) = (self.given.clock.clone(), self.given.stop.clone(), self.postgres(Process::Round)?);
         let round = round::start(&round::Given { bus: bus.clone(), clock, pool, edge, stop });
         let (ensure, until) = (round.clone(), self.given.stop.clone());
         bus.spawn(async move { until.run_until_cancelled(ensure.ensure(demonstration)).await });
@@ -115,7 +115,7 @@ impl Start<'_> {
     fn tally(&mut self) -> anyhow::Result<()> {
         let bus = self.bus(Process::Tally);
         let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
-        let given = tally::Given { bus, clock, pool: self.postgres()?, stop };
+        let given = tally::Given { bus, clock, pool: self.postgres(Process::Tally)?, stop };
         let tally = tally::start(given, Arbiter::new().handle());
         self.checks(tally.checks());
         Ok(())
@@ -135,7 +135,7 @@ impl Start<'_> {
     fn login(&mut self) -> anyhow::Result<()> {
         let (bus, (edge, _)) = (self.bus(Process::Login), self.edge(Process::Login)?);
         let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
-        let login = login::start(login::Given { bus, clock, pool: self.postgres()?, edge, stop });
+        let login = login::start(login::Given { bus, clock, pool: self.postgres(Process::Login)?, edge, stop });
         self.checks(login.checks());
         self.admin(login.clone())?;
         self.actors.login = Some(login);
@@ -156,7 +156,7 @@ impl Start<'_> {
         };
         self.bus(Process::Login).spawn(async move { until.run_until_cancelled(ensure).await });
         let is_there = move || std::future::ready(is_there.load(Ordering::Relaxed));
-        self.actors.health.add(Check::new("admin", is_there));
+        self.actors.health.add(Check::ready("admin", is_there));
         Ok(())
     }
 
@@ -179,16 +179,16 @@ impl Start<'_> {
 
     /// What tells who is calling, for one actor, and its own connection to Redis.
     fn edge(&mut self, actor: Process) -> anyhow::Result<(Edge, Redis)> {
-        let redis = redis(self.settings, self.io)?;
+        let redis = redis(self.settings, actor.name(), self.io)?;
         let edge = edge(self.settings, redis.clone(), &self.bus(actor), self.given)?;
         self.actors.callers.get_or_insert_with(|| edge.callers.clone());
         Ok((edge, redis))
     }
 
-    /// Connections to Postgres, made when they are needed: a process starts without it.
-    fn postgres(&self) -> anyhow::Result<PgPool> {
+    /// The actor's own connections to Postgres, made when they are needed: a process starts without it.
+    fn postgres(&self, actor: Process) -> anyhow::Result<PgPool> {
         let _on_io = self.io.enter();
-        postgres_pool(self.settings)
+        postgres_pool(self.settings, actor.name())
     }
 
     fn checks(&mut self, checks: impl IntoIterator<Item = Check>) {

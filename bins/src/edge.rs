@@ -27,7 +27,7 @@ pub fn edge(settings: &Settings, redis: Redis, bus: &Bus, given: &Given) -> anyh
 }
 
 /// The connection to Redis, made when it is needed: a process starts without it.
-pub fn redis(settings: &Settings, io: &tokio::runtime::Runtime) -> anyhow::Result<Redis> {
-    let url = settings.servers.redis_url()?;
-    Redis::new(&url, io.handle().clone()).context("failed to understand REDIS_URL")
+pub fn redis(settings: &Settings, user: &str, io: &tokio::runtime::Runtime) -> anyhow::Result<Redis> {
+    let connection = settings.servers.redis(user)?;
+    Redis::with(&connection, io.handle().clone()).context("failed to use the settings of Redis")
 }

@@ -13,7 +13,7 @@ use crate::Process;
 /// The pause between two looks whether everything is there.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Says where to look once everything is there.
+/// Says where to look once everything is there. Never ends: from then on it looks whether everything still is.
 pub async fn greet(process: Process, health: Health, address: String) {
     while !health.is_ok().await {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -28,6 +28,7 @@ pub async fn greet(process: Process, health: Health, address: String) {
             demo = round::rules::DEMONSTRATION
         ));
     }
+    health.keep_looking().await;
 }
 
 /// Says the password that was made for an admin. Nobody can find it out later.

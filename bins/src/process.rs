@@ -11,9 +11,8 @@ use actix_web::{App, HttpServer};
 use anyhow::Context;
 use futures_util::future::join_all;
 use nats::{Bus, BusSettings, Clock};
-use secrecy::ExposeSecret;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -79,13 +78,11 @@ pub(crate) fn bus_settings(settings: &Settings, name: &str, clock: &Clock) -> an
     settings.servers.bus(name, clock)
 }
 
-/// Connections to Postgres on the current runtime, made when they are needed.
-pub(crate) fn postgres_pool(settings: &Settings) -> anyhow::Result<PgPool> {
-    let url = settings.servers.database_url()?;
-    let options: PgConnectOptions =
-        url.expose_secret().parse().map_err(|_| anyhow::anyhow!("failed to understand DATABASE_URL"))?;
+/// Connections to Postgres as `role` on the current runtime, made when they are needed.
+pub(crate) fn postgres_pool(settings: &Settings, role: &str) -> anyhow::Result<PgPool> {
+    let options = settings.servers.postgres(role)?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECTION_WITHIN);
-    Ok(pool.connect_lazy_with(options.application_name("urna")))
+    Ok(pool.connect_lazy_with(options))
 }
 
 fn serve(

@@ -118,12 +118,12 @@ async fn health_names_each_dependency_and_metrics_tell_what_happened() {
     let health = world.voter().asks("/health").await;
     assert_eq!(health.body["checks"]["postgres"], "ok");
     world.postgres().kill();
-    let health = eventually("health says that postgres is missing", || async {
+    let health = eventually("health says that postgres is unavailable", || async {
         let health = world.voter().asks("/health").await;
         (health.status == 503).then_some(health)
     })
     .await;
-    assert_eq!(health.body["checks"]["postgres"], "missing");
+    assert_eq!(health.body["checks"]["postgres"], "no route (nobody listens there)");
     assert_eq!(health.body["checks"]["nats"], "ok");
     assert_eq!(world.voter().asks("/live").await.status, 200);
     world.restart_postgres().await;

@@ -59,10 +59,10 @@ async fn a_migration_that_is_given_up_leaves_no_lock_behind() {
     let mut holds_up = other.begin().await.unwrap();
     sqlx::query("create schema tally").execute(&mut *holds_up).await.unwrap();
     let (impatient, next) = (store(&world).await, store(&world).await);
-    let looked = tokio::time::timeout(Duration::from_millis(500), impatient.is_there()).await;
+    let looked = tokio::time::timeout(Duration::from_millis(500), impatient.check()).await;
     assert!(looked.is_err(), "it is held up");
     holds_up.rollback().await.unwrap();
-    assert!(next.is_there().await);
-    assert!(impatient.is_there().await);
+    assert_eq!(next.check().await, Ok(()));
+    assert_eq!(impatient.check().await, Ok(()));
     world.abandon();
 }

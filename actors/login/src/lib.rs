@@ -30,7 +30,7 @@ use std::sync::Arc;
 use nats::{Bus, Clock};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use web::{Check, Edge};
+use web::{Check, Edge, Unavailable};
 
 pub use admin::{NotReset, reset_admin};
 pub use page::operations;
@@ -82,13 +82,13 @@ impl Handle {
         let (bus, openings) = (self.bus.clone(), self.openings.clone());
         let (io, store) = (self.bus.clone(), Arc::clone(&self.store));
         [
-            Check::new("nats", move || std::future::ready(bus.is_connected())),
-            Check::new("sessions", move || std::future::ready(openings.is_following())),
+            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::ready("sessions", move || std::future::ready(openings.is_following())),
             Check::new("postgres", move || {
                 let store = Arc::clone(&store);
                 // On the runtime that carries all traffic: a connection must not hang on an arbiter.
-                let there = io.spawn(async move { store.is_there().await });
-                async move { there.await.unwrap_or(false) }
+                let found = io.spawn(async move { store.check().await });
+                async move { found.await.unwrap_or(Err(Unavailable::Other)) }
             }),
         ]
     }

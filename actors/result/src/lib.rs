@@ -148,8 +148,8 @@ impl Handle {
         let bus = self.given.bus.clone();
         let begun = Arc::clone(&self.begun);
         [
-            Check::new("nats", move || std::future::ready(bus.is_connected())),
-            Check::new("results", move || std::future::ready(begun.load(Ordering::Acquire))),
+            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::ready("results", move || std::future::ready(begun.load(Ordering::Acquire))),
         ]
     }
 }

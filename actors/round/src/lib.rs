@@ -159,11 +159,11 @@ impl Handle {
         let (bus, rounds) = (self.bus.clone(), self.clone());
         let store = Arc::clone(&self.store);
         [
-            Check::new("rounds", move || std::future::ready(rounds.is_ready())),
-            Check::new("nats", move || std::future::ready(bus.is_connected())),
+            Check::ready("rounds", move || std::future::ready(rounds.is_ready())),
+            Check::ready("nats", move || std::future::ready(bus.is_connected())),
             Check::new("postgres", move || {
                 let store = Arc::clone(&store);
-                async move { store.is_there().await }
+                async move { store.check().await }
             }),
         ]
     }

@@ -4,6 +4,7 @@ use schema::{Away, Schema};
 use sqlx::PgPool;
 use sqlx::types::Json;
 use subjects::RoundChanged;
+use web::Unavailable;
 
 /// The copy.
 #[derive(Debug)]
@@ -34,12 +35,11 @@ impl Store {
         self.schema.answer("keep a round", keep).await.map(|_| ())
     }
 
-    /// Whether Postgres answers and the schema is there.
-    pub async fn is_there(&self) -> bool {
-        let looked = async {
-            let look = sqlx::query("select from round.round limit 1").execute(self.schema.pool().await?);
-            self.schema.answer("look at the schema", look).await
-        };
-        looked.await.is_ok()
+    /// Whether the schema can be used.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        self.schema.check("select from round.round limit 1").await
     }
 }

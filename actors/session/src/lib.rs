@@ -109,10 +109,10 @@ impl Handle {
     pub fn checks(&self) -> [Check; 2] {
         let (bus, store) = (self.bus.clone(), self.store.clone());
         [
-            Check::new("nats", move || std::future::ready(bus.is_connected())),
-            Check::new("redis", move || {
+            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::of_self_logging("redis", move || {
                 let store = store.clone();
-                async move { store.is_there().await }
+                async move { store.check().await }
             }),
         ]
     }

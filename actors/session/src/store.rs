@@ -11,7 +11,7 @@ use std::time::Duration;
 use redis::{Cmd, cmd, pipe};
 use subjects::{Person, SessionId, Timestamp, UserId};
 use web::sessions::{ENDED, Record, session_key, user_key};
-use web::{Away, Redis};
+use web::{Away, Redis, Unavailable};
 
 use crate::rules::Place;
 
@@ -235,9 +235,7 @@ impl Store {
     /// # Errors
     /// [`Away`].
     pub async fn end(&self, id: SessionId) -> Result<Before, Away> {
-        let mut end = cmd("SET");
-        end.arg(session_key(id)).arg(ENDED).arg("PX").arg(millis(REMEMBERED_FOR)).arg("XX").arg("GET");
-        let before: Option<String> = self.redis.query(end).await?;
+        let before: Option<String> = self.redis.query(end(id)).await?;
         Ok(match before.as_deref() {
             None => Before::Nothing,
             Some(ENDED) => Before::Ended,
@@ -262,14 +260,23 @@ impl Store {
         self.redis.query(cmd("ZREM").arg(user_key(user)).arg(names)).await
     }
 
-    /// Whether Redis answers.
-    pub async fn is_there(&self) -> bool {
-        self.redis.is_there().await
+    /// Ends a session that does not exist: that takes the same permissions as to write one, and writes nothing.
+    ///
+    /// # Errors
+    /// Why sessions cannot be written.
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        self.redis.check(end(SessionId::random())).await
     }
 }
 
 fn note(user: UserId, kind: &str, sequence: u64) -> Cmd {
     cmd("EVAL").arg(NOTE).arg(1).arg(login_key(user)).arg(kind).arg(sequence).take()
+}
+
+fn end(id: SessionId) -> Cmd {
+    let mut end = cmd("SET");
+    end.arg(session_key(id)).arg(ENDED).arg("PX").arg(millis(REMEMBERED_FOR)).arg("XX").arg("GET");
+    end
 }
 
 fn login_key(user: UserId) -> String {

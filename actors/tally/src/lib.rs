@@ -67,10 +67,10 @@ impl Tally {
         let bus = self.given.bus.clone();
         let store = Arc::clone(&self.store);
         [
-            Check::new("nats", move || std::future::ready(bus.is_connected())),
+            Check::ready("nats", move || std::future::ready(bus.is_connected())),
             Check::new("postgres", move || {
                 let store = Arc::clone(&store);
-                async move { store.is_there().await }
+                async move { store.check().await }
             }),
         ]
     }

@@ -6,6 +6,7 @@ use schema::{Away, Schema, within};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{ConnectOptions, PgConnection, PgPool, Row};
 use subjects::{Ledger, OptionId, RoundId, Timestamp};
+use web::Unavailable;
 
 use crate::rules::Scoreboard;
 
@@ -35,13 +36,12 @@ impl Store {
         Self { schema: Schema::new("tally", sqlx::migrate!(), pool) }
     }
 
-    /// Whether Postgres answers and the schema is there.
-    pub async fn is_there(&self) -> bool {
-        let looked = async {
-            let look = sqlx::query("select from tally.cursor limit 1").execute(self.schema.pool().await?);
-            self.schema.answer("look at the schema", look).await
-        };
-        looked.await.is_ok()
+    /// Whether the schema can be used.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        self.schema.check("select from tally.cursor limit 1").await
     }
 
     /// The committed counts of a round; all zero for one that was never counted.

@@ -107,8 +107,8 @@ impl Vote {
         let bus = self.given.bus.clone();
         let vote = self.clone();
         [
-            Check::new("nats", move || std::future::ready(bus.is_connected())),
-            Check::new("boxes", move || vote.clone().is_ready()),
+            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::ready("boxes", move || vote.clone().is_ready()),
         ]
     }
 

@@ -1,5 +1,6 @@
 //! Whether a process lives, whether it can do its work, and what it has done.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
@@ -10,19 +11,31 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde::Serialize;
+use tokio::time::MissedTickBehavior;
 
 use crate::edge::at;
+use crate::outage::Outage;
+use crate::unavailable::Unavailable;
 
-/// How long a dependency may take to answer before it counts as missing.
+/// How long a dependency may take to answer before it counts as unavailable.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How often a process looks at its dependencies when nobody asks.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// What the report says of a dependency that is available.
+const OK: &str = "ok";
 
-type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+/// Why a dependency is unavailable, in words that hold no secret.
+pub type Why = Cow<'static, str>;
+
+type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Why>> + Send>> + Send + Sync>;
 
 /// One thing that this process needs to do its work.
 #[derive(Clone)]
 pub struct Check {
     name: &'static str,
     probe: Probe,
+    /// `None` when the probe logs by itself.
+    outage: Option<Arc<Outage>>,
 }
 
 /// Everything that this process needs to do its work.
@@ -39,31 +52,62 @@ pub struct Metrics(Arc<dyn Fn() -> String + Send + Sync>);
 #[derive(Serialize)]
 struct Report {
     status: Status,
-    checks: BTreeMap<&'static str, Status>,
+    checks: BTreeMap<&'static str, Why>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Ok,
-    Missing,
+    Unavailable,
 }
 
 impl Check {
-    /// A dependency by name, and how to ask whether it is there.
-    pub fn new<F, A>(name: &'static str, probe: F) -> Self
+    /// A dependency by name, and how to find out whether it is available, or else why it is not. What is found is
+    /// logged once when it changes.
+    pub fn new<F, A, E>(name: &'static str, probe: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Why>,
+    {
+        Self { outage: Some(Arc::new(Outage::none(name))), ..Self::of_self_logging(name, probe) }
+    }
+
+    /// The same for a dependency that logs by itself when it becomes unavailable.
+    pub fn of_self_logging<F, A, E>(name: &'static str, probe: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Why>,
+    {
+        let probe: Probe = Arc::new(move || {
+            let found = probe();
+            Box::pin(async move { found.await.map_err(Into::into) })
+        });
+        Self { name, probe, outage: None }
+    }
+
+    /// A part of this process that is ready or is not yet.
+    pub fn ready<F, A>(name: &'static str, probe: F) -> Self
     where
         F: Fn() -> A + Send + Sync + 'static,
         A: Future<Output = bool> + Send + 'static,
     {
-        Self { name, probe: Arc::new(move || Box::pin(probe())) }
+        let probe = move || {
+            let is_ready = probe();
+            async move { if is_ready.await { Ok(()) } else { Err("not ready") } }
+        };
+        Self::of_self_logging(name, probe)
     }
 
-    async fn ask(&self) -> Status {
-        match tokio::time::timeout(ANSWER_WITHIN, (self.probe)()).await {
-            Ok(true) => Status::Ok,
-            Ok(false) | Err(_) => Status::Missing,
+    async fn ask(&self) -> Result<(), Why> {
+        let answered = tokio::time::timeout(ANSWER_WITHIN, (self.probe)()).await;
+        let found = answered.unwrap_or_else(|_| Err(Unavailable::NoAnswer.into()));
+        if let Some(outage) = &self.outage {
+            outage.note(found.clone());
         }
+        found
     }
 }
 
@@ -81,7 +125,7 @@ impl Metrics {
 }
 
 impl Health {
-    /// One more dependency. Several of one name are one line of the report, and missing when one of them is.
+    /// One more dependency. Several of one name are one line of the report, and unavailable when one of them is.
     pub fn add(&mut self, check: Check) {
         self.checks.push(check);
     }
@@ -96,20 +140,35 @@ impl Health {
             .service(at("/metrics").route(web::get().to(metrics_text)));
     }
 
-    /// Whether everything is there.
+    /// Whether everything is available.
     pub async fn is_ok(&self) -> bool {
         self.report().await.status == Status::Ok
     }
 
+    /// Looks again and again, so that an outage is logged also when nobody asks. Never ends.
+    pub async fn keep_looking(&self) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.report().await;
+        }
+    }
+
     async fn report(&self) -> Report {
         let mut checks = BTreeMap::new();
+        let mut status = Status::Ok;
         for check in &self.checks {
-            let answer = check.ask().await;
-            let known = checks.entry(check.name).or_insert(answer);
-            *known = if answer == Status::Missing { answer } else { *known };
+            let known = checks.entry(check.name).or_insert(Cow::Borrowed(OK));
+            if let Err(why) = check.ask().await {
+                status = Status::Unavailable;
+                // The first of several reasons stands.
+                if known == OK {
+                    *known = why;
+                }
+            }
         }
-        let missing = checks.values().any(|status| *status == Status::Missing);
-        Report { status: if missing { Status::Missing } else { Status::Ok }, checks }
+        Report { status, checks }
     }
 }
 
@@ -121,7 +180,7 @@ async fn health(health: Data<Health>) -> HttpResponse {
     let report = health.report().await;
     let mut response = match report.status {
         Status::Ok => HttpResponse::Ok(),
-        Status::Missing => HttpResponse::ServiceUnavailable(),
+        Status::Unavailable => HttpResponse::ServiceUnavailable(),
     };
     response.insert_header((CACHE_CONTROL, "no-store")).json(report)
 }
@@ -137,17 +196,29 @@ mod tests {
     use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 
     #[actix_web::test]
-    async fn a_missing_or_silent_dependency_is_named() {
+    async fn an_unavailable_or_silent_dependency_is_named_with_its_reason() {
         let mut health = Health::default();
-        health.add(Check::new("nats", || async { true }));
-        health.add(Check::new("postgres", || async { false }));
-        health.add(Check::new("silent", std::future::pending));
+        health.add(Check::new("nats", || async { Ok::<_, Why>(()) }));
+        health.add(Check::new("postgres", || async { Err(Unavailable::WrongCredentials) }));
+        health.add(Check::new("redis", || async { Ok::<_, Why>(()) }));
+        health.add(Check::new("redis", || async { Err("words of its own".to_owned()) }));
+        health.add(Check::ready("rounds", || async { false }));
+        health.add(Check::ready("silent", std::future::pending));
         let metrics = Metrics::new(String::new);
         let app = init_service(App::new().configure(|config| health.routes(&metrics, config))).await;
         let response = call_service(&app, TestRequest::get().uri("/health").to_request()).await;
         assert_eq!(response.status(), 503);
         let report: serde_json::Value = read_body_json(response).await;
-        let expected = serde_json::json!({ "nats": "ok", "postgres": "missing", "silent": "missing" });
-        assert_eq!(report["checks"], expected);
+        let expected = serde_json::json!({
+            "status": "unavailable",
+            "checks": {
+                "nats": "ok",
+                "postgres": "wrong user or password",
+                "redis": "words of its own",
+                "rounds": "not ready",
+                "silent": "no answer in time",
+            },
+        });
+        assert_eq!(report, expected);
     }
 }

@@ -19,6 +19,7 @@
 //! - [`edge`] what every response has: security headers, no cross-site posts, metrics
 //! - [`api`] what there is at every address, as OpenAPI and as a page
 //! - [`health`] `/live`, `/health`, `/metrics`
+//! - [`unavailable`] why something that a process depends on is unavailable
 //! - [`assets`] the static files
 //! - `dev` in debug builds, the same from a folder, and what loads an open page again
 
@@ -36,27 +37,32 @@ pub mod identity;
 pub mod invites;
 pub mod keys;
 pub mod limits;
+mod outage;
 pub mod problem;
 pub mod proxies;
 pub mod redis;
 pub mod sessions;
 pub mod tokens;
+pub mod unavailable;
 pub mod voted;
 
 pub use body::{Body, FormFields, field_error, parse_json, read_body, read_body_up_to, read_bytes};
 pub use callers::{Caller, Callers};
 pub use edge::{at, guard, may_be_framed, nothing_here, page, route_metrics};
 pub use forms::{Browser, Forms};
-pub use health::{Check, Health, Metrics};
+pub use health::{Check, Health, Metrics, Why};
 pub use identity::{Identity, IdentityFault, VoterCookies};
 pub use invites::{INVITES_MAX, InviteFault, Invites};
 pub use keys::Keys;
 pub use limits::{Limited, Limits, Rates};
 pub use problem::{FieldError, Problem, wants_page};
 pub use proxies::{Proxies, parse_network};
-pub use redis::{Away, MalformedAddress, Query, Redis};
+pub use redis::{
+    Away, Query, Redis, RedisClientCertificate, RedisCredentials, RedisSettings, RedisSettingsError, RedisTls,
+};
 pub use sessions::{ENDED, Record, Sessions, session_key, user_key};
 pub use tokens::Tokens;
+pub use unavailable::Unavailable;
 pub use voted::Voted;
 
 /// What every actor that speaks HTTP is given to tell who is calling. Cheap to clone.

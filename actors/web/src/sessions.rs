@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use nats::Clock;
+use redis::Pipeline;
 use serde::{Deserialize, Serialize};
 use subjects::{Origin, Person, SessionId, Timestamp, UserId};
 use tracing::error;
 
-use crate::{Away, Redis};
+use crate::{Away, Redis, Unavailable};
 
 /// What stands in the place of a session's record when it has ended.
 pub const ENDED: &str = "ended";
@@ -57,18 +58,24 @@ impl Sessions {
     /// # Errors
     /// [`Away`].
     pub async fn find(&self, id: SessionId) -> Result<Option<Record>, Away> {
-        let key = session_key(id);
-        let mut look_up = redis::pipe();
-        look_up.get(&key);
-        // GT, because what stands there for an ended session must stay for as long as it was put there.
-        look_up.cmd("EXPIRE").arg(&key).arg(self.idle.as_secs().max(1)).arg("GT").ignore();
-        let (kept,): (Option<String>,) = self.redis.query(look_up).await?;
+        let (kept,): (Option<String>,) = self.redis.query(self.look_up(&session_key(id))).await?;
         Ok(kept.and_then(|kept| alive(id, &kept, self.clock.now())))
     }
 
-    /// Whether sessions can be looked up.
-    pub async fn is_there(&self) -> bool {
-        self.redis.is_there().await
+    /// Looks up a session that does not exist: that takes the same permissions.
+    ///
+    /// # Errors
+    /// Why sessions cannot be looked up.
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        self.redis.check(self.look_up(&session_key(SessionId::random()))).await
+    }
+
+    fn look_up(&self, key: &str) -> Pipeline {
+        let mut look_up = redis::pipe();
+        look_up.get(key);
+        // GT, because what stands there for an ended session must stay for as long as it was put there.
+        look_up.cmd("EXPIRE").arg(key).arg(self.idle.as_secs().max(1)).arg("GT").ignore();
+        look_up
     }
 }
 

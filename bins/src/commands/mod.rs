@@ -83,7 +83,7 @@ async fn close(bus: &Bus, round: &RoundId, clock: &Clock) -> anyhow::Result<Exit
 async fn admin(settings: &Settings, email: Option<Email>, clock: &Clock) -> anyhow::Result<ExitCode> {
     let bus = Bus::connect(&bus_settings(settings, "login", clock)?).await?;
     let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
-    let reset = login::reset_admin(postgres_pool(settings)?, &bus, clock, email.clone()).await;
+    let reset = login::reset_admin(postgres_pool(settings, "login")?, &bus, clock, email.clone()).await;
     let password = reset.context("failed to make an admin")?;
     tell_password(&email, &password);
     Ok(ExitCode::SUCCESS)
@@ -95,7 +95,8 @@ async fn recount(
     args: &RecountArgs,
     clock: &Clock,
 ) -> anyhow::Result<ExitCode> {
-    let store = Store::new(postgres_pool(settings)?);
+    // Only whoever puts counts in place needs a role that may write them.
+    let store = Store::new(postgres_pool(settings, if args.repair { "tally" } else { "recount" })?);
     let mut comparisons = Vec::new();
     for changed in rounds(bus, args.round.as_ref()).await? {
         let mut comparison = compare(bus, &store, &changed.round, clock).await?;

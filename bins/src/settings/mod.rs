@@ -1,7 +1,7 @@
 //! Settings: one place, each with a default, a flag and an environment variable. `--help` is the documentation.
 //!
-//! - [`servers`] where Postgres and Redis are
-//! - [`bus`] where NATS is, as which user to connect, and over which TLS
+//! - [`servers`] where the servers are, and as which users to connect: [`bus`], [`postgres`], [`redis`]
+//! - [`credentials`] the folder that holds the password of each user
 //! - [`http`] where pages are served, what signs, which proxies are believed
 //! - [`accounts`] the first admin, and how long people stay signed in
 //! - [`limits`] how much is let through in a minute
@@ -11,10 +11,13 @@
 mod accounts;
 mod bus;
 mod commands;
+mod credentials;
 #[cfg(debug_assertions)]
 mod dev;
 mod http;
 mod limits;
+mod postgres;
+mod redis;
 mod secret;
 mod servers;
 
@@ -281,10 +284,10 @@ mod tests {
         std::fs::write(&file, "redis://elsewhere/\n").unwrap();
         let path = file.to_str().unwrap();
         let settings = settings(&["--redis-url", "redis://here/", "--redis-url-file", path]);
-        let url = settings.servers.redis_url();
+        let read = settings.servers.redis("vote");
         std::fs::remove_file(&file).unwrap();
-        assert_eq!(url.unwrap().expose_secret(), "redis://elsewhere/");
-        assert!(settings.servers.redis_url().is_err(), "the file is gone");
+        assert_eq!(read.unwrap().url.expose_secret(), "redis://elsewhere/");
+        assert!(settings.servers.redis("vote").is_err(), "the file is gone");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 
-use crate::{Durability, Process, Programs, free_port};
+use crate::{Certificate, Durability, Process, Programs, free_port};
 
 /// nats-server for one machine, as `make run` has it.
 const LOCAL: &str = include_str!("../../../nats/server/local.conf");
@@ -63,9 +63,9 @@ enum Kind {
     /// configuration.
     Node { name: String, port: u16, routes: String, configuration: String },
     /// A PostgreSQL that takes this many connections.
-    Postgres { connections: u16 },
-    /// A Redis, which may have several tenants.
-    Redis { is_shared: bool },
+    Postgres { connections: u16, settings: Vec<String> },
+    /// A Redis with these arguments, in which `{port}` is its port.
+    Redis(Vec<String>),
 }
 
 impl Server {
@@ -110,9 +110,40 @@ impl Server {
     /// # Errors
     /// As with [`Server::nats`].
     pub fn postgres(programs: &Programs, folder: &Path, durability: Durability) -> anyhow::Result<Self> {
-        let kind = Kind::Postgres { connections: CONNECTIONS };
+        let kind = Kind::Postgres { connections: CONNECTIONS, settings: Vec::new() };
         let server = Self::new(kind, programs, folder.join("postgres"), durability)?;
         initdb(programs, &server.folder)?;
+        server.started()
+    }
+
+    /// A PostgreSQL with an empty cluster that lets in whom `rules` say, in the form of pg_hba.conf. With a certificate it
+    /// speaks TLS, and asks these authorities about clients' certificates.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn postgres_with_rules(
+        programs: &Programs,
+        folder: &Path,
+        rules: &str,
+        tls: Option<(&Certificate, &Path)>,
+    ) -> anyhow::Result<Self> {
+        let settings = match tls {
+            Some(_) => {
+                ["ssl=on", "ssl_cert_file=own.pem", "ssl_key_file=own.key", "ssl_ca_file=ca.pem"].as_slice()
+            }
+            None => &[],
+        };
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let kind = Kind::Postgres { connections: CONNECTIONS, settings };
+        let server = Self::new(kind, programs, folder.join("postgres"), Durability::Unsynced)?;
+        initdb(programs, &server.folder)?;
+        std::fs::write(server.folder.join("pg_hba.conf"), rules).context("failed to write pg_hba.conf")?;
+        if let Some((own, authorities)) = tls {
+            server.certify(own)?;
+            let to = server.folder.join("ca.pem");
+            std::fs::copy(authorities, &to).with_context(|| format!("failed to write {}", to.display()))?;
+            give_file_to_postgres(&to)?;
+        }
         server.started()
     }
 
@@ -127,7 +158,7 @@ impl Server {
         folder: &Path,
         connections: u16,
     ) -> anyhow::Result<Self> {
-        let kind = Kind::Postgres { connections };
+        let kind = Kind::Postgres { connections, settings: Vec::new() };
         let server = Self::new(kind, programs, folder.join("postgres"), Durability::Unsynced)?;
         give_to_postgres(&server.folder)?;
         let copied = Command::new("cp").arg("-pR").arg(ready.join(".")).arg(&server.folder).output();
@@ -141,7 +172,15 @@ impl Server {
     /// # Errors
     /// As with [`Server::nats`].
     pub fn redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
-        let kind = Kind::Redis { is_shared: false };
+        Self::redis_with(programs, folder, Vec::new())
+    }
+
+    /// The same with arguments of its own, in which `{port}` is where it listens.
+    ///
+    /// # Errors
+    /// As with [`Server::nats`].
+    pub fn redis_with(programs: &Programs, folder: &Path, arguments: Vec<String>) -> anyhow::Result<Self> {
+        let kind = Kind::Redis(arguments);
         Self::new(kind, programs, folder.join("redis"), Durability::Unsynced)?.started()
     }
 
@@ -151,8 +190,22 @@ impl Server {
     /// # Errors
     /// As with [`Server::nats`].
     pub fn shared_redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
-        let kind = Kind::Redis { is_shared: true };
-        Self::new(kind, programs, folder.join("redis"), Durability::Unsynced)?.started()
+        let mut arguments = vec!["--databases".to_owned(), SHARED_DATABASES.to_string(), "--user".to_owned()];
+        arguments.extend(TENANT.map(str::to_owned));
+        Self::redis_with(programs, folder, arguments)
+    }
+
+    /// Gives a PostgreSQL that speaks TLS another certificate, which it uses once it has read its configuration again.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn certify(&self, own: &Certificate) -> anyhow::Result<()> {
+        for (from, to) in [(&own.certificate, "own.pem"), (&own.key, "own.key")] {
+            let to = self.folder.join(to);
+            std::fs::copy(from, &to).with_context(|| format!("failed to write {}", to.display()))?;
+            give_file_to_postgres(&to)?;
+        }
+        Ok(())
     }
 
     fn new(kind: Kind, programs: &Programs, folder: PathBuf, durability: Durability) -> anyhow::Result<Self> {
@@ -183,8 +236,10 @@ impl Server {
                 command.env("NATS_CLUSTER_PORT", port.to_string());
                 ("nats-server", command)
             }
-            Kind::Postgres { connections } => ("postgres", self.postgres_command(*connections)?),
-            Kind::Redis { is_shared } => ("redis-server", self.redis_command(*is_shared)),
+            Kind::Postgres { connections, settings } => {
+                ("postgres", self.postgres_command(*connections, settings)?)
+            }
+            Kind::Redis(arguments) => ("redis-server", self.redis_command(arguments)),
         };
         self.process = Some(Process::start(command, name, &self.folder.with_extension("log"))?);
         Ok(())
@@ -255,18 +310,16 @@ impl Server {
         Ok(command)
     }
 
-    fn redis_command(&self, is_shared: bool) -> Command {
+    fn redis_command(&self, arguments: &[String]) -> Command {
         let mut command = Command::new(&self.programs.redis);
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         command.args(["--save", "", "--appendonly", "yes"]);
         command.arg("--dir").arg(&self.folder);
-        if is_shared {
-            command.args(["--databases", &SHARED_DATABASES.to_string(), "--user"]).args(TENANT);
-        }
+        command.args(arguments.iter().map(|argument| argument.replace("{port}", &self.port.to_string())));
         command
     }
 
-    fn postgres_command(&self, connections: u16) -> anyhow::Result<Command> {
+    fn postgres_command(&self, connections: u16, settings: &[String]) -> anyhow::Result<Command> {
         let mut command = as_postgres(&self.programs, "postgres")?;
         let fsync = match self.durability {
             Durability::Synced => "fsync=on",
@@ -275,6 +328,9 @@ impl Server {
         command.arg("-D").arg(&self.folder).arg("-p").arg(self.port.to_string());
         let connections = format!("max_connections={connections}");
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", fsync, &connections] {
+            command.args(["-c", setting]);
+        }
+        for setting in settings {
             command.args(["-c", setting]);
         }
         Ok(command)
@@ -324,6 +380,15 @@ fn configured(configuration: &str, durability: Durability) -> String {
 fn postgres_user() -> anyhow::Result<User> {
     let user = User::from_name("postgres").ok().flatten();
     user.context("PostgreSQL does not run as root, and there is no user postgres")
+}
+
+fn give_file_to_postgres(file: &Path) -> anyhow::Result<()> {
+    if geteuid().is_root() {
+        let user = postgres_user()?;
+        chown(file, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+    }
+    set_permissions(file, PermissionsExt::from_mode(0o600))?;
+    Ok(())
 }
 
 /// The folder belongs to whom PostgreSQL runs as.

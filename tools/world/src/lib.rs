@@ -27,7 +27,7 @@ pub use auditor::{Audit, Logged, Scoreboard, audit, audit_of, recount, rounds};
 pub use cluster::NODES;
 pub use house::{house, sources};
 pub use place::Own;
-pub use programs::{binary, program};
+pub use programs::{binary, program, programs};
 pub use proxy::{Fault, Proxy};
 pub use quiet::unfinished;
 pub use templates::Templates;

@@ -20,7 +20,7 @@ pub fn program(variable: &str) -> String {
 }
 
 /// The servers' programs that `make test` has found.
-pub(crate) fn programs() -> Programs {
+pub fn programs() -> Programs {
     Programs {
         nats: program("NATS_SERVER").into(),
         postgres: program("POSTGRES_BIN").into(),

@@ -8,6 +8,7 @@ use schema::{Away, Schema, within};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use subjects::{Email, Person, Timestamp, UserId};
+use web::Unavailable;
 
 pub use admins::MadeAdmin;
 pub use untold::{Telling, ToTell, Untold};
@@ -72,13 +73,12 @@ impl Store {
         Self { schema: Schema::new("login", sqlx::migrate!(), pool) }
     }
 
-    /// Whether Postgres answers and the schema is there.
-    pub async fn is_there(&self) -> bool {
-        let looked = async {
-            let look = sqlx::query("select from login.account limit 1").execute(self.schema.pool().await?);
-            self.schema.answer("look at the schema", look).await
-        };
-        looked.await.is_ok()
+    /// Whether the schema can be used.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        self.schema.check("select from login.account limit 1").await
     }
 
     /// The account of this address.

@@ -1,0 +1,155 @@
+//! The users of Redis: which commands each may use on which keys. Named for the actor that connects.
+//!
+//! Only `session` may write session records. The others look them up and extend them, and all that limit something share
+//! the counters of limits. The tally has no user. The user `default` is off, so nobody may do anything without a password.
+//!
+//! One thing the rules of Redis cannot say: `EXPIRE` only with `GT`. So an actor that looks sessions up could end one,
+//! and never open one or change a role.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+/// A session's record, or the word that it has ended.
+pub const SESSION: &str = "urna:session:*";
+/// A person's sessions.
+pub const SESSIONS: &str = "urna:sessions:*";
+/// What was last said of an account.
+pub const LOGIN: &str = "urna:login:*";
+/// The counters of limits.
+pub const LIMIT: &str = "urna:limit:*";
+
+/// What a connection needs before it asks anything. `CLIENT SETINFO` names the library to operators.
+const CONNECTION: &[&str] = &["client|setinfo", "ping", "select"];
+const LOOK_UP: Rule = Rule { keys: &[SESSION], commands: &["expire", "get"] };
+const COUNT: Rule = Rule { keys: &[LIMIT], commands: &["expire", "hset", "hvals"] };
+
+/// A user, and what the user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: &'static str,
+    /// Commands without a key, by their names in lower case; a subcommand after a bar.
+    pub commands: &'static [&'static str],
+    /// What the user may do with keys.
+    pub rules: &'static [Rule],
+}
+
+/// Commands that a user may use on keys of some patterns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The patterns. Every key of a command has to match one of them.
+    pub keys: &'static [&'static str],
+    /// The commands, by their names in lower case.
+    pub commands: &'static [&'static str],
+}
+
+/// Every user that is an actor. The tally needs no Redis.
+pub const ACTORS: [User; 5] = [
+    visitor("login"),
+    visitor("result"),
+    visitor("round"),
+    User {
+        name: "session",
+        commands: &["client|setinfo", "exec", "multi", "ping", "select"],
+        rules: &[
+            LOOK_UP,
+            COUNT,
+            Rule { keys: &[SESSION], commands: &["pttl", "set"] },
+            Rule { keys: &[SESSIONS], commands: &["pexpire", "zadd", "zcard", "zrem", "zscan", "zscore"] },
+            Rule { keys: &[LOGIN], commands: &["hget", "hmget", "hset", "pexpire"] },
+            // Its scripts read what was said of an account and write it into the account's sessions. What a script
+            // does is checked like what a client does.
+            Rule { keys: &[LOGIN, SESSION], commands: &["eval"] },
+        ],
+    },
+    visitor("vote"),
+];
+
+/// The user for people who administer Redis, who may do everything.
+pub const OPERATOR: &str = "operator";
+
+/// An actor that looks up who is signed in, and limits how often a thing may be done.
+const fn visitor(name: &'static str) -> User {
+    User { name, commands: CONNECTION, rules: &[LOOK_UP, COUNT] }
+}
+
+impl User {
+    /// Whether the user may use a command on a key that matches this pattern of the table.
+    pub fn may(&self, command: &str, keys: &str) -> bool {
+        let is_in = |commands: &[&str]| commands.contains(&command);
+        is_in(self.commands)
+            || self.rules.iter().any(|rule| is_in(rule.commands) && rule.keys.contains(&keys))
+    }
+
+    /// The user's line in an ACL file: `user`, the name, whether it is on, its password, and its rules.
+    fn line(&self, password: Option<&str>) -> String {
+        let mut line = format!("user {} {} resetkeys resetchannels -@all", self.name, secret(password));
+        for command in self.commands {
+            let _ = write!(line, " +{command}");
+        }
+        for rule in self.rules {
+            let keys = rule.keys.iter().map(|keys| format!("~{keys}"));
+            let commands = rule.commands.iter().map(|command| format!("+{command}"));
+            let rule: Vec<String> = keys.chain(commands).collect();
+            let _ = write!(line, " ({})", rule.join(" "));
+        }
+        line
+    }
+}
+
+/// The content of Redis's ACL file, for its setting `aclfile`. `password_of` tells the password of a user by name; a user
+/// without one is off. It holds no password, only their hashes.
+pub fn acl_file<P: AsRef<str>>(password_of: impl Fn(&str) -> Option<P>) -> String {
+    let mut file = "user default off resetpass resetkeys resetchannels -@all\n".to_owned();
+    for user in ACTORS {
+        let password = password_of(user.name);
+        let _ = writeln!(file, "{}", user.line(password.as_ref().map(AsRef::as_ref)));
+    }
+    let password = password_of(OPERATOR);
+    let secret = secret(password.as_ref().map(AsRef::as_ref));
+    let _ = writeln!(file, "user {OPERATOR} {secret} allkeys allchannels +@all");
+    file
+}
+
+/// Whether the user is on, and the hash of the password.
+fn secret(password: Option<&str>) -> String {
+    let Some(password) = password else { return "off resetpass".to_owned() };
+    let hash = Sha256::digest(password.as_bytes());
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("on #{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+user default off resetpass resetkeys resetchannels -@all
+user login off resetpass resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user result off resetpass resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user round off resetpass resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user session off resetpass resetkeys resetchannels -@all +client|setinfo +exec +multi +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals) (~urna:session:* +pttl +set) (~urna:sessions:* +pexpire +zadd +zcard +zrem +zscan +zscore) (~urna:login:* +hget +hmget +hset +pexpire) (~urna:login:* ~urna:session:* +eval)
+user vote on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user operator off resetpass allkeys allchannels +@all
+";
+
+    #[test]
+    fn the_acl_file_is_as_the_table_says_and_holds_no_password() {
+        let file = acl_file(|user| (user == "vote").then_some("password"));
+        assert_eq!(file, FILE);
+    }
+
+    #[test]
+    fn only_the_session_actor_may_write_a_session_or_what_is_known_of_an_account() {
+        for user in ACTORS.iter().filter(|user| user.name != "session") {
+            for command in ["set", "hset", "eval", "zadd", "del", "rename", "restore", "getset"] {
+                for keys in [SESSION, SESSIONS, LOGIN] {
+                    assert!(!user.may(command, keys), "{} {command} {keys}", user.name);
+                }
+            }
+            assert!(user.may("get", SESSION) && user.may("expire", SESSION) && !user.may("get", SESSIONS));
+        }
+        assert!(ACTORS[3].may("set", SESSION) && !ACTORS[3].may("set", LIMIT));
+    }
+}

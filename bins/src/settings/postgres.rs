@@ -1,0 +1,240 @@
+//! Where Postgres is, as whom to connect, and what TLS needs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tracing::warn;
+use url::Url;
+
+use super::credentials::{password, postgres_credentials_of};
+use super::secret::given;
+
+/// Where Postgres is, unless it is said.
+const ADDRESS: &str = "postgres://127.0.0.1:5432/urna";
+/// The role there, unless it is said.
+const ROLE: &str = "urna";
+/// What sqlx takes from an address, with its other names.
+const PARAMETERS: [(&str, &[&str]); 12] = [
+    ("sslmode", &["ssl-mode"]),
+    ("sslrootcert", &["ssl-root-cert", "ssl-ca"]),
+    ("sslcert", &["ssl-cert"]),
+    ("sslkey", &["ssl-key"]),
+    ("statement-cache-capacity", &[]),
+    ("host", &["hostaddr"]),
+    ("port", &[]),
+    ("dbname", &[]),
+    ("user", &[]),
+    ("password", &[]),
+    ("application_name", &[]),
+    ("options", &[]),
+];
+
+/// Everything about the connection to Postgres.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Postgres")]
+pub struct Postgres {
+    /// Where Postgres is: one host. May hold a user and a password: prefer the file [default:
+    /// postgres://urna@127.0.0.1:5432/urna]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<SecretString>,
+
+    /// A file that holds the address of Postgres
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
+
+    /// The role, unless the address says it
+    #[arg(long, env = "DATABASE_USER")]
+    database_user: Option<String>,
+
+    /// The password of that role: prefer the file
+    #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true)]
+    database_password: Option<SecretString>,
+
+    /// A file that holds the password of that role
+    #[arg(long, env = "DATABASE_PASSWORD_FILE")]
+    database_password_file: Option<PathBuf>,
+
+    /// A file with the certificates of the authorities that sign the server's, in PEM. The server is verified then
+    /// (sslmode=verify-full), unless the address says sslmode=verify-ca
+    #[arg(long, env = "DATABASE_CA")]
+    database_ca: Option<PathBuf>,
+
+    /// A file with a client certificate, in PEM
+    #[arg(long, env = "DATABASE_CERT")]
+    database_cert: Option<PathBuf>,
+
+    /// A file with the key of the client certificate, in PEM
+    #[arg(long, env = "DATABASE_KEY")]
+    database_key: Option<PathBuf>,
+}
+
+impl Postgres {
+    /// How to connect as `role`: with its password from the folder of credentials, if there is one, and else as the other
+    /// settings say.
+    ///
+    /// # Errors
+    /// When a file cannot be read, a setting is not understood, two say the same, or one would be ignored.
+    pub fn options(&self, folder: Option<&Path>, role: &str) -> anyhow::Result<PgConnectOptions> {
+        let text = given(self.database_url_file.as_deref(), self.database_url.as_ref())?;
+        let mut address = Address::parse(text.as_ref().map_or(ADDRESS, SecretString::expose_secret))?;
+        if text.is_none() {
+            address.options = address.options.username(ROLE);
+        }
+        let options = self.as_whom(&address, folder, role)?;
+        let options = self.tls(options, &address)?;
+        Ok(match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("urna"),
+        })
+    }
+
+    fn as_whom(
+        &self,
+        address: &Address,
+        folder: Option<&Path>,
+        role: &str,
+    ) -> anyhow::Result<PgConnectOptions> {
+        let options = address.options.clone();
+        let (file, own) = (self.database_password_file.as_deref(), self.database_password.as_ref());
+        let password = password(file, own, "DATABASE_PASSWORD")?;
+        let is_beside = self.database_user.is_some() || password.is_some();
+        if address.is_named && is_beside {
+            bail!(
+                "DATABASE_URL holds a user or a password, and DATABASE_USER or DATABASE_PASSWORD is set too"
+            );
+        }
+        if let Some(folder) = folder {
+            let why = "URNA_CREDENTIALS has the roles of Postgres, and";
+            ensure!(!address.is_named, "{why} DATABASE_URL holds a user or a password too");
+            ensure!(!is_beside, "{why} DATABASE_USER or DATABASE_PASSWORD is set too");
+            let credentials = postgres_credentials_of(folder, role)?;
+            let password = credentials.password.expose_secret();
+            return Ok(options.username(&credentials.role).password(password));
+        }
+        let options = match &self.database_user {
+            Some(user) => options.username(user),
+            None if password.is_some() => {
+                bail!("DATABASE_PASSWORD is set and there is no role: set DATABASE_USER")
+            }
+            None => options,
+        };
+        Ok(match password {
+            Some(password) => options.password(password.expose_secret()),
+            None => options,
+        })
+    }
+
+    fn tls(&self, options: PgConnectOptions, address: &Address) -> anyhow::Result<PgConnectOptions> {
+        let (own_ca, own_client) = (&self.database_ca, (&self.database_cert, &self.database_key));
+        ensure!(
+            own_ca.is_none() || !address.has("sslrootcert"),
+            "DATABASE_CA is set, and DATABASE_URL has sslrootcert too"
+        );
+        let has_client = address.has("sslcert") || address.has("sslkey");
+        let mut options = match own_client {
+            (Some(certificate), Some(key)) => {
+                ensure!(!has_client, "DATABASE_CERT is set, and DATABASE_URL has sslcert or sslkey too");
+                readable(certificate)?;
+                readable(key)?;
+                options.ssl_client_cert(certificate).ssl_client_key(key)
+            }
+            (None, None) => options,
+            _ => bail!("a client certificate has a key: set both DATABASE_CERT and DATABASE_KEY"),
+        };
+        if let Some(ca) = own_ca {
+            readable(ca)?;
+            options = options.ssl_root_cert(ca);
+            if !address.has("sslmode") {
+                options = options.ssl_mode(PgSslMode::VerifyFull);
+            }
+        }
+        let has_ca = own_ca.is_some() || address.has("sslrootcert");
+        let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+        ensure!(
+            !has_ca || is_verified,
+            "an authority for Postgres is given, and the sslmode would not ask it: say sslmode=verify-full"
+        );
+        warn_of_an_unverified_server(&options);
+        Ok(options)
+    }
+}
+
+/// Once for a process, however many roles connect.
+fn warn_of_an_unverified_server(options: &PgConnectOptions) {
+    static WARN: Once = Once::new();
+    if matches!(options.get_ssl_mode(), PgSslMode::Require) {
+        WARN.call_once(|| {
+            warn!("sslmode=require encrypts, and does not verify which server of Postgres this is: say sslmode=verify-full");
+        });
+    }
+}
+
+fn readable(file: &Path) -> anyhow::Result<()> {
+    std::fs::File::open(file).with_context(|| format!("failed to read {}", file.display())).map(|_| ())
+}
+
+/// An address of Postgres, understood as sqlx does.
+struct Address {
+    options: PgConnectOptions,
+    /// Whether it says as whom to connect.
+    is_named: bool,
+    /// The parameters that it has, by their first names.
+    parameters: BTreeSet<&'static str>,
+}
+
+impl Address {
+    /// The address is not shown in an error: it may hold a password.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
+        let rest = rest.context("failed to understand DATABASE_URL: it must begin with postgres://")?;
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+        let several =
+            "DATABASE_URL has several hosts: give one, such as that of a proxy that follows the primary";
+        ensure!(!hosts.contains(','), several);
+        let url = Url::parse(text).ok().context("failed to understand DATABASE_URL")?;
+        ensure!(url.fragment().is_none(), "DATABASE_URL has a fragment (#), which would be ignored");
+        let mut parameters = BTreeSet::new();
+        for (name, value) in url.query_pairs() {
+            // sqlx takes each option for itself.
+            if name.starts_with("options[") && name.ends_with(']') {
+                continue;
+            }
+            let known = PARAMETERS.iter().find(|(first, others)| *first == name || others.contains(&&*name));
+            let Some((name, _)) = known else {
+                // A name with other letters may be a piece of a password.
+                let is_word = name.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '_');
+                let name = if is_word { &*name } else { "…" };
+                bail!("DATABASE_URL has the parameter {name}, which would be ignored");
+            };
+            ensure!(parameters.insert(*name), "DATABASE_URL says {name} twice");
+            ensure!(*name != "host" || !value.contains(','), several);
+            ensure!(
+                *name != "sslmode" || value != "allow",
+                "DATABASE_URL has sslmode=allow, which would mean no TLS: say disable, prefer, require or verify-full"
+            );
+        }
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        for (name, is_said) in [
+            ("host", url.host_str().is_some_and(|host| !host.is_empty())),
+            ("port", url.port().is_some()),
+            ("dbname", !url.path().trim_start_matches('/').is_empty()),
+            ("user", !url.username().is_empty()),
+            ("password", url.password().is_some()),
+        ] {
+            ensure!(!(is_said && parameters.contains(name)), "DATABASE_URL says {name} twice");
+        }
+        let is_named = has_user || parameters.contains("user") || parameters.contains("password");
+        let options = text.parse().ok().context("failed to understand DATABASE_URL")?;
+        Ok(Self { options, is_named, parameters })
+    }
+
+    fn has(&self, parameter: &str) -> bool {
+        self.parameters.contains(parameter)
+    }
+}

@@ -1,0 +1,116 @@
+//! Where Redis is, as whom to connect, and what TLS needs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use secrecy::SecretString;
+use web::{RedisClientCertificate, RedisCredentials, RedisSettings, RedisTls};
+
+use super::credentials::{password, redis_credentials_of};
+use super::secret::given;
+
+/// Everything about the connection to Redis.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Redis")]
+pub struct Redis {
+    /// Where Redis is: redis://host:port, with TLS rediss://host:port, or the Sentinels that know it,
+    /// redis+sentinel://host:port,host:port/master (with TLS rediss+sentinel://). May hold a user and a password: prefer
+    /// the file
+    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379/", hide_env_values = true)]
+    redis_url: SecretString,
+
+    /// A file that holds the address of Redis
+    #[arg(long, env = "REDIS_URL_FILE")]
+    redis_url_file: Option<PathBuf>,
+
+    /// The ACL user, unless the address says it [default: Redis's own, default]
+    #[arg(long, env = "REDIS_USER")]
+    redis_user: Option<String>,
+
+    /// The password of that user: prefer the file
+    #[arg(long, env = "REDIS_PASSWORD", hide_env_values = true)]
+    redis_password: Option<SecretString>,
+
+    /// A file that holds the password of that user
+    #[arg(long, env = "REDIS_PASSWORD_FILE")]
+    redis_password_file: Option<PathBuf>,
+
+    /// The user of the Sentinels, which have users of their own
+    #[arg(long, env = "REDIS_SENTINEL_USER")]
+    redis_sentinel_user: Option<String>,
+
+    /// The password of the Sentinels: prefer the file
+    #[arg(long, env = "REDIS_SENTINEL_PASSWORD", hide_env_values = true)]
+    redis_sentinel_password: Option<SecretString>,
+
+    /// A file that holds the password of the Sentinels
+    #[arg(long, env = "REDIS_SENTINEL_PASSWORD_FILE")]
+    redis_sentinel_password_file: Option<PathBuf>,
+
+    /// A file with the certificates of the authorities that sign the server's, in PEM [default: the world's]
+    #[arg(long, env = "REDIS_CA")]
+    redis_ca: Option<PathBuf>,
+
+    /// A file with a client certificate, in PEM
+    #[arg(long, env = "REDIS_CERT")]
+    redis_cert: Option<PathBuf>,
+
+    /// A file with the key of the client certificate, in PEM
+    #[arg(long, env = "REDIS_KEY")]
+    redis_key: Option<PathBuf>,
+}
+
+impl Redis {
+    /// How to connect as `user`: with its password from the folder of credentials, if there is one, and else as the other
+    /// settings say.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or two settings say the same.
+    pub fn connection(&self, folder: Option<&Path>, user: &str) -> anyhow::Result<RedisSettings> {
+        let url = given(self.redis_url_file.as_deref(), None)?.unwrap_or_else(|| self.redis_url.clone());
+        let (file, own) = (self.redis_password_file.as_deref(), self.redis_password.as_ref());
+        let own = credentials(self.redis_user.as_ref(), password(file, own, "REDIS_PASSWORD")?, "REDIS")?;
+        let as_whom = match (folder, own) {
+            (Some(_), Some(_)) => {
+                bail!("URNA_CREDENTIALS has the users of Redis, and REDIS_PASSWORD is set too")
+            }
+            (Some(folder), None) => Some(redis_credentials_of(folder, user)?),
+            (None, own) => own,
+        };
+        let (file, own) =
+            (self.redis_sentinel_password_file.as_deref(), self.redis_sentinel_password.as_ref());
+        let password = password(file, own, "REDIS_SENTINEL_PASSWORD")?;
+        let sentinel = credentials(self.redis_sentinel_user.as_ref(), password, "REDIS_SENTINEL")?;
+        Ok(RedisSettings { url, credentials: as_whom, sentinel, tls: self.tls()? })
+    }
+
+    fn tls(&self) -> anyhow::Result<RedisTls> {
+        let authorities = self.redis_ca.as_deref().map(read).transpose()?;
+        let client = match (&self.redis_cert, &self.redis_key) {
+            (Some(certificate), Some(key)) => {
+                let key = given(Some(key), None)?.context("failed to read the key")?;
+                Some(RedisClientCertificate { certificate: read(certificate)?, key })
+            }
+            (None, None) => None,
+            _ => bail!("a client certificate has a key: set both REDIS_CERT and REDIS_KEY"),
+        };
+        Ok(RedisTls { authorities, client })
+    }
+}
+
+fn credentials(
+    user: Option<&String>,
+    password: Option<SecretString>,
+    name: &str,
+) -> anyhow::Result<Option<RedisCredentials>> {
+    ensure!(
+        user.is_none() || password.is_some(),
+        "{name}_USER is set and there is no password: set {name}_PASSWORD_FILE"
+    );
+    Ok(password.map(|password| RedisCredentials { user: user.cloned(), password }))
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))
+}
