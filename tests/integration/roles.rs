@@ -192,7 +192,7 @@ async fn deploying_shows_what_it_would_do_does_it_and_then_has_nothing_to_do() {
     let first = look(&administrator, &wanted).await.unwrap();
     assert!(!format!("{first:?}").contains(PASSWORD));
     let first = shown(first);
-    assert_eq!(first[0], "create the role login");
+    assert_eq!(first[0], "role login: create it");
     assert_eq!(shown(look(&administrator, &wanted).await.unwrap()), first, "looking has changed nothing");
     assert_eq!(shown(deploy(&administrator, &wanted).await.unwrap()), first);
     assert_eq!(shown(deploy(&administrator, &wanted).await.unwrap()), [""; 0]);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use subjects::{Origin, Person, SessionId, Timestamp, UserId};
 use tracing::error;
 
-use crate::{Away, Redis, Unavailable};
+use crate::{Away, Redis};
 
 /// What stands in the place of a session's record when it has ended.
 pub const ENDED: &str = "ended";
@@ -60,14 +60,6 @@ impl Sessions {
     pub async fn find(&self, id: SessionId) -> Result<Option<Record>, Away> {
         let (kept,): (Option<String>,) = self.redis.query(self.look_up(&session_key(id))).await?;
         Ok(kept.and_then(|kept| alive(id, &kept, self.clock.now())))
-    }
-
-    /// Looks up a session that does not exist: that takes the same permissions.
-    ///
-    /// # Errors
-    /// Why sessions cannot be looked up.
-    pub async fn check(&self) -> Result<(), Unavailable> {
-        self.redis.check(self.look_up(&session_key(SessionId::random()))).await
     }
 
     fn look_up(&self, key: &str) -> Pipeline {

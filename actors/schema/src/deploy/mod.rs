@@ -2,6 +2,7 @@
 //! do nothing elsewhere, and a reader may read one schema. Deploying again changes nothing.
 //!
 //! - [`look`] finds what differs
+//! - [`subjects`] all that it looks at
 //! - [`deploy`] finds it, changes it in one transaction, and looks again
 
 mod found;
@@ -37,13 +38,36 @@ pub enum Rights {
     Reader(&'static str),
 }
 
-/// One thing that is not as it should be. Shown as what is to be done; never shows a password.
+/// Something that a deployment cares for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A role.
+    Role(&'static str),
+    /// A schema.
+    Schema(&'static str),
+    /// The database that is connected to.
+    Database,
+}
+
+/// One thing that is not as it should be. Never shows a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Difference {
-    what: String,
+    /// What is different.
+    pub subject: Subject,
+    /// What is to be done with it.
+    pub change: Change,
     statements: Vec<String>,
     /// Whether it can be told that it is done.
     can_be_seen: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// To create it.
+    Create,
+    /// This, such as `set the password`.
+    Alter(String),
 }
 
 /// What differs from the wanted roles and their schemas. Changes nothing.
@@ -60,6 +84,13 @@ pub async fn look(admin: &PgConnectOptions, roles: &[Role]) -> Result<Vec<Differ
         Ok(plan::differences(&found, roles))
     };
     looked.await.map_err(|cause| Away::new("look at roles and schemas", cause))
+}
+
+/// What a deployment of these roles cares for, in the order in which it is changed.
+pub fn subjects(roles: &[Role]) -> Vec<Subject> {
+    let owners = roles.iter().filter(|role| role.rights == Rights::Owner);
+    let schemas = owners.map(|role| Subject::Schema(role.name));
+    roles.iter().map(|role| Subject::Role(role.name)).chain([Subject::Database]).chain(schemas).collect()
 }
 
 /// Makes roles and schemas as wanted, and returns what it has changed.
@@ -92,14 +123,27 @@ pub async fn deploy(admin: &PgConnectOptions, roles: &[Role]) -> Result<Vec<Diff
     Err(Away::of("create roles and schemas", Cause::StillDiffers(left.join("; "))))
 }
 
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(name) => write!(f, "role {name}"),
+            Self::Schema(name) => write!(f, "schema {name}"),
+            Self::Database => f.write_str("database"),
+        }
+    }
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        match &self.change {
+            Change::Create => write!(f, "{}: create it", self.subject),
+            Change::Alter(change) => write!(f, "{}: {change}", self.subject),
+        }
     }
 }
 
 impl fmt::Debug for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Difference({})", self.what)
+        write!(f, "Difference({self})")
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::ExposeSecret;
 
 use super::found::{Found, FoundRole, FoundSchema, Password};
-use super::{Difference, Rights, Role};
+use super::{Change, Difference, Rights, Role, Subject};
 
 /// What a role is, beside that it can log in.
 const PLAIN: &str = "login nosuperuser nocreatedb nocreaterole noreplication nobypassrls";
@@ -50,29 +50,30 @@ pub(super) fn statements(differences: &[Difference], roles: &[Role], is_superuse
 
 fn of_role(differences: &mut Vec<Difference>, found: Option<&FoundRole>, role: &Role) {
     let (name, password) = (role.name, literal(role.password.expose_secret()));
+    let subject = Subject::Role(name);
     let Some(found) = found else {
         let create = format!("create role {} {PLAIN} password {password}", quoted(name));
-        differences.push(Difference::new(format!("create the role {name}"), [create]));
+        differences.push(Difference::creation(subject, create));
         return;
     };
+    let mut alter = |change: String, statement: String| {
+        differences.push(Difference::alteration(subject.clone(), change, [statement]));
+    };
     if !found.is_plain {
-        let alter = format!("alter role {} {PLAIN}", quoted(name));
-        differences.push(Difference::new(format!("leave the role {name} only the right to log in"), [alter]));
+        alter("leave it only the right to log in".into(), format!("alter role {} {PLAIN}", quoted(name)));
     }
     for group in &found.member_of {
         // Postgres has quoted the group where that is needed.
-        let revoke = format!("revoke {group} from {}", quoted(name));
-        differences.push(Difference::new(format!("take the role {name} out of the role {group}"), [revoke]));
+        alter(format!("take it out of the role {group}"), format!("revoke {group} from {}", quoted(name)));
     }
     let set = format!("alter role {} password {password}", quoted(name));
     match found.password {
         Password::Wanted => {}
-        Password::Another => {
-            differences.push(Difference::new(format!("set the password of the role {name}"), [set]));
-        }
+        Password::Another => alter("set the password".into(), set),
         Password::NotAsked => {
-            let what = format!("set the password of the role {name} (this server lets it in with any)");
-            differences.push(Difference { can_be_seen: false, ..Difference::new(what, [set]) });
+            let what = "set the password (this server lets it in with any)";
+            let set = Difference::alteration(subject, what, [set]);
+            differences.push(Difference { can_be_seen: false, ..set });
         }
     }
 }
@@ -80,12 +81,13 @@ fn of_role(differences: &mut Vec<Difference>, found: Option<&FoundRole>, role: &
 fn of_everybody(differences: &mut Vec<Difference>, found: &Found) {
     let database = quoted(&found.database);
     if !found.everybody_database.is_empty() {
-        let what = format!("take every right on the database {} from everybody", found.database);
-        differences.push(Difference::new(what, [format!("revoke all on database {database} from public")]));
+        let revoke = format!("revoke all on database {database} from public");
+        differences.push(Difference::alteration(Subject::Database, "take it from everybody", [revoke]));
     }
     if !found.everybody_public.is_empty() {
         let revoke = "revoke all on schema public from public".to_owned();
-        differences.push(Difference::new("take every right on the schema public from everybody", [revoke]));
+        let what = "take the schema public from everybody";
+        differences.push(Difference::alteration(Subject::Database, what, [revoke]));
     }
 }
 
@@ -96,30 +98,35 @@ fn of_database(differences: &mut Vec<Difference>, found: &Found, role: &Role) {
     if rights.iter().map(String::as_str).eq(["CONNECT"]) {
         return;
     }
-    let what =
-        format!("let the role {} connect to the database {}, and nothing else", role.name, found.database);
+    let what = format!("let it connect to the database {}, and no more", found.database);
     let statements = [
         format!("revoke all on database {database} from {name}"),
         format!("grant connect on database {database} to {name}"),
     ];
-    differences.push(Difference::new(what, statements));
+    differences.push(Difference::alteration(Subject::Role(role.name), what, statements));
 }
 
-fn of_schema(differences: &mut Vec<Difference>, found: Option<&FoundSchema>, name: &str, roles: &[Role]) {
-    let owner = quoted(name);
+fn of_schema(
+    differences: &mut Vec<Difference>,
+    found: Option<&FoundSchema>,
+    name: &'static str,
+    roles: &[Role],
+) {
+    let (owner, subject) = (quoted(name), Subject::Schema(name));
     let Some(found) = found else {
         let create = format!("create schema {owner} authorization {owner}");
-        differences.push(Difference::new(format!("create the schema {name}"), [create]));
+        differences.push(Difference::creation(subject, create));
         return;
     };
+    let mut alter = |change: String, statement: String| {
+        differences.push(Difference::alteration(subject.clone(), change, [statement]));
+    };
     if found.owner != name {
-        let alter = format!("alter schema {owner} owner to {owner}");
-        differences.push(Difference::new(format!("give the schema {name} to the role {name}"), [alter]));
+        alter(format!("give it to the role {name}"), format!("alter schema {owner} owner to {owner}"));
     }
     for (object, kind) in &found.foreign {
-        let alter = format!("alter {kind} {owner}.{} owner to {owner}", quoted(object));
-        differences
-            .push(Difference::new(format!("give the {kind} {name}.{object} to the role {name}"), [alter]));
+        let give = format!("alter {kind} {owner}.{} owner to {owner}", quoted(object));
+        alter(format!("give its {kind} {object} to the role {name}"), give);
     }
     let is_reader = |role: &&Role| matches!(role.rights, Rights::Reader(schema) if schema == name);
     let readers: Vec<&str> = roles.iter().filter(is_reader).map(|role| role.name).collect();
@@ -128,24 +135,28 @@ fn of_schema(differences: &mut Vec<Difference>, found: Option<&FoundSchema>, nam
         wrong.map(|(who, _)| who.clone()).collect()
     };
     for who in may(&found.grants, "USAGE") {
-        let revoke = format!("revoke all on schema {owner} from {who}");
-        differences.push(Difference::new(format!("take the schema {name} from {who}"), [revoke]));
+        alter(format!("take it from {who}"), format!("revoke all on schema {owner} from {who}"));
     }
     for (table, grants) in &found.tables {
         for who in may(grants, "SELECT") {
             let revoke = format!("revoke all on {owner}.{} from {who}", quoted(table));
-            differences.push(Difference::new(format!("take {name}.{table} from {who}"), [revoke]));
+            alter(format!("take its table {table} from {who}"), revoke);
         }
     }
     for who in may(&found.default_grants, "SELECT") {
         let revoke = format!(
             "alter default privileges for role {owner} in schema {owner} revoke all on tables from {who}"
         );
-        differences.push(Difference::new(format!("take the tables to come in {name} from {who}"), [revoke]));
+        alter(format!("take its tables to come from {who}"), revoke);
     }
 }
 
-fn of_reader(differences: &mut Vec<Difference>, found: Option<&FoundSchema>, name: &str, schema: &str) {
+fn of_reader(
+    differences: &mut Vec<Difference>,
+    found: Option<&FoundSchema>,
+    name: &'static str,
+    schema: &str,
+) {
     let (role, owner) = (quoted(name), quoted(schema));
     let has = |grants: &BTreeSet<(String, String)>, right: &str| {
         grants.contains(&(name.to_owned(), right.to_owned()))
@@ -163,14 +174,19 @@ fn of_reader(differences: &mut Vec<Difference>, found: Option<&FoundSchema>, nam
         ));
     }
     if !statements.is_empty() {
-        differences
-            .push(Difference::new(format!("let the role {name} read the schema {schema}"), statements));
+        let what = format!("let it read the schema {schema}");
+        differences.push(Difference::alteration(Subject::Role(name), what, statements));
     }
 }
 
 impl Difference {
-    fn new(what: impl Into<String>, statements: impl Into<Vec<String>>) -> Self {
-        Self { what: what.into(), statements: statements.into(), can_be_seen: true }
+    fn creation(subject: Subject, statement: String) -> Self {
+        Self { subject, change: Change::Create, statements: vec![statement], can_be_seen: true }
+    }
+
+    fn alteration(subject: Subject, what: impl Into<String>, statements: impl Into<Vec<String>>) -> Self {
+        let (change, statements) = (Change::Alter(what.into()), statements.into());
+        Self { subject, change, statements, can_be_seen: true }
     }
 }
 
