@@ -69,6 +69,11 @@ pub const ACTORS: [User; 5] = [
 /// The user for people who administer Redis, who may do everything.
 pub const OPERATOR: &str = "operator";
 
+/// The names of all users.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ACTORS.iter().map(|user| user.name).chain([OPERATOR])
+}
+
 /// An actor that looks up who is signed in, and limits how often a thing may be done.
 const fn visitor(name: &'static str) -> User {
     User { name, commands: CONNECTION, rules: &[LOOK_UP, COUNT] }

@@ -92,7 +92,8 @@ impl Start<'_> {
         let demonstration = round::rules::demonstration(title, options, demonstration.vote_closes_at)
             .context("failed to understand the demonstration round")?;
         let (bus, (edge, _)) = (self.bus(Process::Round), self.edge(Process::Round)?);
-        let (clock, stop, pool) = (self.given.clock.clone(), self.given.stop.clone(), self.postgres(Process::Round)?);
+        let (clock, stop, pool) =
+            (self.given.clock.clone(), self.given.stop.clone(), self.postgres(Process::Round)?);
         let round = round::start(&round::Given { bus: bus.clone(), clock, pool, edge, stop });
         let (ensure, until) = (round.clone(), self.given.stop.clone());
         bus.spawn(async move { until.run_until_cancelled(ensure.ensure(demonstration)).await });
@@ -135,7 +136,8 @@ impl Start<'_> {
     fn login(&mut self) -> anyhow::Result<()> {
         let (bus, (edge, _)) = (self.bus(Process::Login), self.edge(Process::Login)?);
         let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
-        let login = login::start(login::Given { bus, clock, pool: self.postgres(Process::Login)?, edge, stop });
+        let login =
+            login::start(login::Given { bus, clock, pool: self.postgres(Process::Login)?, edge, stop });
         self.checks(login.checks());
         self.admin(login.clone())?;
         self.actors.login = Some(login);

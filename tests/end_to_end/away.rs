@@ -84,7 +84,10 @@ async fn without_redis_ballots_go_on_and_whoever_is_signed_in_is_told_to_come_ba
     scene.votes_go_on(&scene.invites[0]).await;
     scene.accounts_wait().await;
     let health = scene.world.voter().asks("/health").await;
-    assert_eq!((health.status.as_u16(), &health.body["checks"]["redis"]), (503, &json!("no route (nobody listens there)")));
+    assert_eq!(
+        (health.status.as_u16(), &health.body["checks"]["redis"]),
+        (503, &json!("no route (nobody listens there)"))
+    );
     scene.world.restart_redis().await;
     scene.all_is_well("cats").await;
 

@@ -79,10 +79,10 @@ pub fn start(given: Given) -> Handle {
 impl Handle {
     /// What this process needs to do its work.
     pub fn checks(&self) -> [Check; 3] {
-        let (bus, openings) = (self.bus.clone(), self.openings.clone());
+        let openings = self.openings.clone();
         let (io, store) = (self.bus.clone(), Arc::clone(&self.store));
         [
-            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::nats(&self.bus),
             Check::ready("sessions", move || std::future::ready(openings.is_following())),
             Check::new("postgres", move || {
                 let store = Arc::clone(&store);

@@ -145,10 +145,9 @@ pub fn start(given: Given) -> Handle {
 impl Handle {
     /// What this process needs to do its work.
     pub fn checks(&self) -> [Check; 2] {
-        let bus = self.given.bus.clone();
         let begun = Arc::clone(&self.begun);
         [
-            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::nats(&self.given.bus),
             Check::ready("results", move || std::future::ready(begun.load(Ordering::Acquire))),
         ]
     }

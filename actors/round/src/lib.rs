@@ -156,11 +156,11 @@ impl Handle {
 
     /// What this process needs to do its work.
     pub fn checks(&self) -> [Check; 3] {
-        let (bus, rounds) = (self.bus.clone(), self.clone());
+        let rounds = self.clone();
         let store = Arc::clone(&self.store);
         [
             Check::ready("rounds", move || std::future::ready(rounds.is_ready())),
-            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::nats(&self.bus),
             Check::new("postgres", move || {
                 let store = Arc::clone(&store);
                 async move { store.check().await }

@@ -107,9 +107,9 @@ pub fn start(given: &Given) -> Handle {
 impl Handle {
     /// What this process needs to do its work.
     pub fn checks(&self) -> [Check; 2] {
-        let (bus, store) = (self.bus.clone(), self.store.clone());
+        let store = self.store.clone();
         [
-            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::nats(&self.bus),
             Check::of_self_logging("redis", move || {
                 let store = store.clone();
                 async move { store.check().await }

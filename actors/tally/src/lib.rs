@@ -64,10 +64,9 @@ pub fn start(given: Given, arbiter: ArbiterHandle) -> Tally {
 impl Tally {
     /// What this process needs to do its work.
     pub fn checks(&self) -> [Check; 2] {
-        let bus = self.given.bus.clone();
         let store = Arc::clone(&self.store);
         [
-            Check::ready("nats", move || std::future::ready(bus.is_connected())),
+            Check::nats(&self.given.bus),
             Check::new("postgres", move || {
                 let store = Arc::clone(&store);
                 async move { store.check().await }

@@ -104,12 +104,8 @@ pub fn start(given: Given, arbiter: ArbiterHandle) -> Vote {
 impl Vote {
     /// What this process needs to accept ballots.
     pub fn checks(&self) -> [Check; 2] {
-        let bus = self.given.bus.clone();
         let vote = self.clone();
-        [
-            Check::ready("nats", move || std::future::ready(bus.is_connected())),
-            Check::ready("boxes", move || vote.clone().is_ready()),
-        ]
+        [Check::nats(&self.given.bus), Check::ready("boxes", move || vote.clone().is_ready())]
     }
 
     /// Whether every open round's box has folded its log.

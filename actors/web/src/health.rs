@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
+use nats::Bus;
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
@@ -88,6 +89,12 @@ impl Check {
         Self { name, probe, outage: None }
     }
 
+    /// A connection to NATS, which logs by itself when it becomes unavailable.
+    pub fn nats(bus: &Bus) -> Self {
+        let bus = bus.clone();
+        Self::of_self_logging("nats", move || std::future::ready(usable(&bus)))
+    }
+
     /// A part of this process that is ready or is not yet.
     pub fn ready<F, A>(name: &'static str, probe: F) -> Self
     where
@@ -108,6 +115,14 @@ impl Check {
             outage.note(found.clone());
         }
         found
+    }
+}
+
+fn usable(bus: &Bus) -> Result<(), Why> {
+    match bus.unavailable_because() {
+        Some(reason) => Err(reason.to_string().into()),
+        None if !bus.missing().is_empty() => Err(Unavailable::NotDeployed.into()),
+        None => Ok(()),
     }
 }
 

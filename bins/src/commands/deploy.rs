@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use nats::{Bus, Clock, Difference, StreamDifference};
+use schema::deploy::{self as postgres, Change, Subject};
 use subjects::Account;
 
 use super::connect_as;
-use crate::settings::Settings;
+use crate::settings::{PostgresDeployment, Settings};
 
 /// As whom the standing streams of an account are deployed.
 fn user_of(account: Account) -> &'static str {
@@ -30,6 +31,9 @@ pub async fn deploy(settings: &Settings, dry_run: bool, clock: &Clock) -> anyhow
             println!("stream {stream}: {}", in_words(&difference, dry_run));
         }
     }
+    if let Some(deployment) = settings.servers.postgres_deployment()? {
+        differs |= deploy_postgres(&deployment, dry_run).await?;
+    }
     Ok(if dry_run && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -42,6 +46,35 @@ async fn compare_or_deploy(
         true => bus.compare_standing(account).await?,
         false => bus.deploy_standing(account).await?,
     })
+}
+
+/// Deploys roles and schemas, or only compares them. Whether something differs, or did.
+async fn deploy_postgres(deployment: &PostgresDeployment, dry_run: bool) -> anyhow::Result<bool> {
+    let PostgresDeployment { administrator, roles } = deployment;
+    let differences = match dry_run {
+        true => postgres::look(administrator, roles).await?,
+        false => postgres::deploy(administrator, roles).await?,
+    };
+    for subject in postgres::subjects(roles) {
+        println!("{subject}: {}", changes_in_words(&differences, &subject, dry_run));
+    }
+    Ok(!differences.is_empty())
+}
+
+fn changes_in_words(differences: &[postgres::Difference], subject: &Subject, dry_run: bool) -> String {
+    let mut alterations = Vec::new();
+    for difference in differences.iter().filter(|difference| difference.subject == *subject) {
+        match &difference.change {
+            // What else is to be done with it is part of it.
+            Change::Create => return in_words(&Difference::Missing, dry_run),
+            Change::Alter(alteration) => alterations.push(alteration.as_str()),
+        }
+    }
+    match (&alterations[..], dry_run) {
+        ([], _) => in_words(&Difference::None, dry_run),
+        (alterations, true) => format!("would be changed: {}", alterations.join(", ")),
+        (alterations, false) => format!("changed: {}", alterations.join(", ")),
+    }
 }
 
 fn in_words(difference: &Difference, dry_run: bool) -> String {

@@ -37,6 +37,10 @@ pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
                 print!("{}", urna_access::nats::secure_conf());
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Permissions { server: Server::Redis } => {
+                print!("{}", settings.servers.redis_acl_file()?);
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Recount(args) => {
                 recount(settings, &rounds_of(settings, "recount", &clock).await?, &args, &clock).await
             }

@@ -9,8 +9,10 @@ pub enum Command {
     /// Create what the servers must have before any process starts
     ///
     /// Creates the standing streams on the NATS server and gives those that exist the settings this
-    /// version declares. Running it again changes nothing. Run it once before the first start and
-    /// after each update, as the users `deploy` and `deploy-people`.
+    /// version declares, as the users `deploy` and `deploy-people`. Where the folder of credentials has
+    /// passwords for Postgres, creates the roles and the schemas there, as the role of DATABASE_URL or
+    /// DATABASE_USER, or as `deploy`. Running it again changes nothing. Run it once before the first
+    /// start and after each update.
     Deploy {
         /// Show what would be created or changed, and do nothing; exits with 1 if there is something
         #[arg(long)]
@@ -52,6 +54,8 @@ pub enum Command {
 pub enum Server {
     /// nats-server: its accounts and users. Passwords are its environment variables.
     Nats,
+    /// Redis: its ACL file, with the hashes of the passwords in the folder of credentials.
+    Redis,
 }
 
 /// What to recount, and how to tell.

@@ -16,26 +16,29 @@ pub struct PostgresCredentials {
     pub password: SecretString,
 }
 
-/// The password of a role of Postgres: `postgres/<role>.password` in the folder.
+/// The part of the folder that holds the users of a server, if there is one.
+pub fn part_of(folder: Option<&Path>, server: &str) -> Option<PathBuf> {
+    Some(folder?.join(server)).filter(|part| part.is_dir())
+}
+
+/// As whom a role connects to Postgres: by `<role>.password` in the part of the folder for Postgres.
 ///
 /// # Errors
 /// When the file cannot be read, or holds nothing.
-pub fn postgres_credentials_of(folder: &Path, role: &str) -> anyhow::Result<PostgresCredentials> {
-    let password = password_in(&file_of(folder, "postgres", role))?;
-    Ok(PostgresCredentials { role: role.to_owned(), password })
+pub fn postgres_credentials_of(part: &Path, role: &str) -> anyhow::Result<PostgresCredentials> {
+    Ok(PostgresCredentials { role: role.to_owned(), password: password_of(part, role)? })
 }
 
-/// The password of a user of Redis: `redis/<user>.password` in the folder.
+/// As whom a user connects to Redis: by `<user>.password` in the part of the folder for Redis.
 ///
 /// # Errors
 /// When the file cannot be read, or holds nothing.
-pub fn redis_credentials_of(folder: &Path, user: &str) -> anyhow::Result<web::RedisCredentials> {
-    let password = password_in(&file_of(folder, "redis", user))?;
-    Ok(web::RedisCredentials { user: Some(user.to_owned()), password })
+pub fn redis_credentials_of(part: &Path, user: &str) -> anyhow::Result<web::RedisCredentials> {
+    Ok(web::RedisCredentials { user: Some(user.to_owned()), password: password_of(part, user)? })
 }
 
-fn file_of(folder: &Path, server: &str, user: &str) -> PathBuf {
-    folder.join(server).join(format!("{user}.password"))
+fn password_of(part: &Path, user: &str) -> anyhow::Result<SecretString> {
+    password_in(&part.join(format!("{user}.password")))
 }
 
 /// The password that a file holds.

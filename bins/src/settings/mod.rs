@@ -37,6 +37,7 @@ pub use accounts::Accounts;
 pub use commands::{Command, Format, RecountArgs, Server};
 pub use http::Http;
 pub use limits::Limits;
+pub use postgres::PostgresDeployment;
 pub use servers::Servers;
 
 /// The beginning of the names of our own environment variables.

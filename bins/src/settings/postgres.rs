@@ -6,18 +6,21 @@ use std::sync::Once;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use schema::deploy::{Rights, Role};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tracing::warn;
 use url::Url;
 
-use super::credentials::{password, postgres_credentials_of};
+use super::credentials::{part_of, password, postgres_credentials_of};
 use super::secret::given;
 
 /// Where Postgres is, unless it is said.
 const ADDRESS: &str = "postgres://127.0.0.1:5432/urna";
 /// The role there, unless it is said.
 const ROLE: &str = "urna";
+/// The role that creates roles and schemas, unless it is said.
+const ADMINISTRATOR: &str = "deploy";
 /// What sqlx takes from an address, with its other names.
 const PARAMETERS: [(&str, &[&str]); 12] = [
     ("sslmode", &["ssl-mode"]),
@@ -33,6 +36,24 @@ const PARAMETERS: [(&str, &[&str]); 12] = [
     ("application_name", &[]),
     ("options", &[]),
 ];
+
+/// The folder that holds the passwords of roles, in that of all credentials.
+const FOLDER: &str = "postgres";
+/// Every role, and what it may do.
+const ROLES: [(&str, Rights); 4] = [
+    ("login", Rights::Owner),
+    ("round", Rights::Owner),
+    ("tally", Rights::Owner),
+    ("recount", Rights::Reader("tally")),
+];
+
+/// What to deploy to Postgres.
+pub struct PostgresDeployment {
+    /// How to connect as a role that may create others, and owns the database.
+    pub administrator: PgConnectOptions,
+    /// The roles.
+    pub roles: Vec<Role>,
+}
 
 /// Everything about the connection to Postgres.
 #[derive(Clone, Debug, Args)]
@@ -74,18 +95,38 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// How to connect as `role`: with its password from the folder of credentials, if there is one, and else as the other
-    /// settings say.
+    /// How to connect as `role`: with its password from the folder of credentials, if it has a part for Postgres, and else
+    /// as the other settings say.
     ///
     /// # Errors
     /// When a file cannot be read, a setting is not understood, two say the same, or one would be ignored.
     pub fn options(&self, folder: Option<&Path>, role: &str) -> anyhow::Result<PgConnectOptions> {
-        let text = given(self.database_url_file.as_deref(), self.database_url.as_ref())?;
-        let mut address = Address::parse(text.as_ref().map_or(ADDRESS, SecretString::expose_secret))?;
-        if text.is_none() {
-            address.options = address.options.username(ROLE);
+        self.options_by(part_of(folder, FOLDER).as_deref(), role)
+    }
+
+    /// What to deploy, and how to connect for it; `None` when the folder of credentials has no part for Postgres: then there
+    /// is one role, and each schema is created by the process that uses it.
+    ///
+    /// The other settings say as whom to connect. If they do not, it is the role `deploy` of the folder.
+    ///
+    /// # Errors
+    /// As with [`Postgres::options`].
+    pub fn deployment(&self, folder: Option<&Path>) -> anyhow::Result<Option<PostgresDeployment>> {
+        let Some(part) = part_of(folder, FOLDER) else { return Ok(None) };
+        let is_said = self.address()?.is_named || self.is_said_beside();
+        let administrator =
+            self.options_by(Some(&part).filter(|_| !is_said).map(PathBuf::as_path), ADMINISTRATOR)?;
+        let mut roles = Vec::new();
+        for (name, rights) in ROLES {
+            let password = postgres_credentials_of(&part, name)?.password;
+            roles.push(Role { name, password, rights });
         }
-        let options = self.as_whom(&address, folder, role)?;
+        Ok(Some(PostgresDeployment { administrator, roles }))
+    }
+
+    fn options_by(&self, part: Option<&Path>, role: &str) -> anyhow::Result<PgConnectOptions> {
+        let address = self.address()?;
+        let options = self.as_whom(&address, part, role)?;
         let options = self.tls(options, &address)?;
         Ok(match options.get_application_name() {
             Some(_) => options,
@@ -93,26 +134,43 @@ impl Postgres {
         })
     }
 
+    fn address(&self) -> anyhow::Result<Address> {
+        match given(self.database_url_file.as_deref(), self.database_url.as_ref())? {
+            Some(text) => Address::parse(text.expose_secret()),
+            None => {
+                let address = Address::parse(ADDRESS)?;
+                Ok(Address { options: address.options.username(ROLE), ..address })
+            }
+        }
+    }
+
+    /// Whether the settings beside the address say as whom to connect.
+    fn is_said_beside(&self) -> bool {
+        self.database_user.is_some()
+            || self.database_password.is_some()
+            || self.database_password_file.is_some()
+    }
+
     fn as_whom(
         &self,
         address: &Address,
-        folder: Option<&Path>,
+        part: Option<&Path>,
         role: &str,
     ) -> anyhow::Result<PgConnectOptions> {
         let options = address.options.clone();
         let (file, own) = (self.database_password_file.as_deref(), self.database_password.as_ref());
         let password = password(file, own, "DATABASE_PASSWORD")?;
-        let is_beside = self.database_user.is_some() || password.is_some();
+        let is_beside = self.is_said_beside();
         if address.is_named && is_beside {
             bail!(
                 "DATABASE_URL holds a user or a password, and DATABASE_USER or DATABASE_PASSWORD is set too"
             );
         }
-        if let Some(folder) = folder {
+        if let Some(part) = part {
             let why = "URNA_CREDENTIALS has the roles of Postgres, and";
             ensure!(!address.is_named, "{why} DATABASE_URL holds a user or a password too");
             ensure!(!is_beside, "{why} DATABASE_USER or DATABASE_PASSWORD is set too");
-            let credentials = postgres_credentials_of(folder, role)?;
+            let credentials = postgres_credentials_of(part, role)?;
             let password = credentials.password.expose_secret();
             return Ok(options.username(&credentials.role).password(password));
         }

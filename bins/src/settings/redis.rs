@@ -1,14 +1,18 @@
 //! Where Redis is, as whom to connect, and what TLS needs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use web::{RedisClientCertificate, RedisCredentials, RedisSettings, RedisTls};
 
-use super::credentials::{password, redis_credentials_of};
+use super::credentials::{part_of, password, password_in, redis_credentials_of};
 use super::secret::given;
+
+/// The folder that holds the passwords of users, in that of all credentials.
+const FOLDER: &str = "redis";
 
 /// Everything about the connection to Redis.
 #[derive(Clone, Debug, Args)]
@@ -62,8 +66,8 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// How to connect as `user`: with its password from the folder of credentials, if there is one, and else as the other
-    /// settings say.
+    /// How to connect as `user`: with its password from the folder of credentials, if it has a part for Redis, and else
+    /// as the other settings say.
     ///
     /// # Errors
     /// When a file cannot be read, or two settings say the same.
@@ -71,11 +75,11 @@ impl Redis {
         let url = given(self.redis_url_file.as_deref(), None)?.unwrap_or_else(|| self.redis_url.clone());
         let (file, own) = (self.redis_password_file.as_deref(), self.redis_password.as_ref());
         let own = credentials(self.redis_user.as_ref(), password(file, own, "REDIS_PASSWORD")?, "REDIS")?;
-        let as_whom = match (folder, own) {
+        let as_whom = match (part_of(folder, FOLDER), own) {
             (Some(_), Some(_)) => {
                 bail!("URNA_CREDENTIALS has the users of Redis, and REDIS_PASSWORD is set too")
             }
-            (Some(folder), None) => Some(redis_credentials_of(folder, user)?),
+            (Some(part), None) => Some(redis_credentials_of(&part, user)?),
             (None, own) => own,
         };
         let (file, own) =
@@ -83,6 +87,25 @@ impl Redis {
         let password = password(file, own, "REDIS_SENTINEL_PASSWORD")?;
         let sentinel = credentials(self.redis_sentinel_user.as_ref(), password, "REDIS_SENTINEL")?;
         Ok(RedisSettings { url, credentials: as_whom, sentinel, tls: self.tls()? })
+    }
+
+    /// The content of Redis's ACL file, with the hashes of the passwords in the folder of credentials. A user without a
+    /// password there is off.
+    ///
+    /// # Errors
+    /// When the folder has no part for Redis, and when a password cannot be read.
+    pub fn acl_file(folder: Option<&Path>) -> anyhow::Result<String> {
+        let part = part_of(folder, FOLDER).context(
+            "URNA_CREDENTIALS must name a folder with the passwords of the users in redis/NAME.password",
+        )?;
+        let mut passwords = BTreeMap::new();
+        for user in urna_access::redis::names() {
+            let file = part.join(format!("{user}.password"));
+            if file.try_exists()? {
+                passwords.insert(user, password_in(&file)?);
+            }
+        }
+        Ok(urna_access::redis::acl_file(|user| passwords.get(user).map(ExposeSecret::expose_secret)))
     }
 
     fn tls(&self) -> anyhow::Result<RedisTls> {

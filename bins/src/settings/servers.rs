@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use web::RedisSettings;
 
 use super::bus::Nats;
-use super::postgres::Postgres;
+use super::postgres::{Postgres, PostgresDeployment};
 use super::redis::Redis;
 
 /// How to connect to NATS, Postgres and Redis.
@@ -50,7 +50,23 @@ impl Servers {
         self.postgres.options(self.credentials.as_deref(), role)
     }
 
-    /// How to connect to Redis under this name.
+    /// What to deploy to Postgres; `None` when all share one role.
+    ///
+    /// # Errors
+    /// When a setting cannot be used, or a file that it names.
+    pub fn postgres_deployment(&self) -> anyhow::Result<Option<PostgresDeployment>> {
+        self.postgres.deployment(self.credentials.as_deref())
+    }
+
+    /// The content of Redis's ACL file.
+    ///
+    /// # Errors
+    /// When the passwords of the users cannot be read.
+    pub fn redis_acl_file(&self) -> anyhow::Result<String> {
+        Redis::acl_file(self.credentials.as_deref())
+    }
+
+    /// How an actor connects to Redis under this name.
     ///
     /// # Errors
     /// When a setting cannot be used, or a file that it names.
