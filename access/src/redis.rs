@@ -19,8 +19,9 @@ pub const LOGIN: &str = "urna:login:*";
 /// The counters of limits.
 pub const LIMIT: &str = "urna:limit:*";
 
-/// What a connection needs before it asks anything. `CLIENT SETINFO` names the library to operators.
-const CONNECTION: &[&str] = &["client|setinfo", "ping", "select"];
+/// What a connection needs before it asks anything. `CLIENT SETINFO`, by which the client names itself, is not among them:
+/// Redis 7.0 does not know it, and the client does without.
+const CONNECTION: &[&str] = &["ping", "select"];
 const LOOK_UP: Rule = Rule { keys: &[SESSION], commands: &["expire", "get"] };
 const COUNT: Rule = Rule { keys: &[LIMIT], commands: &["expire", "hset", "hvals"] };
 
@@ -51,7 +52,7 @@ pub const ACTORS: [User; 5] = [
     visitor("round"),
     User {
         name: "session",
-        commands: &["client|setinfo", "exec", "multi", "ping", "select"],
+        commands: &["exec", "multi", "ping", "select"],
         rules: &[
             LOOK_UP,
             COUNT,
@@ -88,8 +89,8 @@ impl User {
     }
 
     /// The user's line in an ACL file: `user`, the name, whether it is on, its password, and its rules.
-    fn line(&self, password: Option<&str>) -> String {
-        let mut line = format!("user {} {} resetkeys resetchannels -@all", self.name, secret(password));
+    fn line(&self, secret: &str) -> String {
+        let mut line = format!("user {} {secret} resetkeys resetchannels -@all", self.name);
         for command in self.commands {
             let _ = write!(line, " +{command}");
         }
@@ -106,14 +107,25 @@ impl User {
 /// The content of Redis's ACL file, for its setting `aclfile`. `password_of` tells the password of a user by name; a user
 /// without one is off. It holds no password, only their hashes.
 pub fn acl_file<P: AsRef<str>>(password_of: impl Fn(&str) -> Option<P>) -> String {
+    file(|user| secret(password_of(user).as_ref().map(AsRef::as_ref)))
+}
+
+/// The same with the name of a variable in the place of each password: `compose/local/redis.acl` is generated from it.
+pub fn acl_template() -> String {
+    file(|user| format!("on >${}", password_variable(user)))
+}
+
+/// The variable that stands for the password of a user in [`acl_template`].
+pub fn password_variable(user: &str) -> String {
+    format!("REDIS_PASSWORD_{}", user.to_uppercase())
+}
+
+fn file(secret_of: impl Fn(&str) -> String) -> String {
     let mut file = "user default off resetpass resetkeys resetchannels -@all\n".to_owned();
     for user in ACTORS {
-        let password = password_of(user.name);
-        let _ = writeln!(file, "{}", user.line(password.as_ref().map(AsRef::as_ref)));
+        let _ = writeln!(file, "{}", user.line(&secret_of(user.name)));
     }
-    let password = password_of(OPERATOR);
-    let secret = secret(password.as_ref().map(AsRef::as_ref));
-    let _ = writeln!(file, "user {OPERATOR} {secret} allkeys allchannels +@all");
+    let _ = writeln!(file, "user {OPERATOR} {} allkeys allchannels +@all", secret_of(OPERATOR));
     file
 }
 
@@ -131,13 +143,19 @@ mod tests {
 
     const FILE: &str = "\
 user default off resetpass resetkeys resetchannels -@all
-user login off resetpass resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
-user result off resetpass resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
-user round off resetpass resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
-user session off resetpass resetkeys resetchannels -@all +client|setinfo +exec +multi +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals) (~urna:session:* +pttl +set) (~urna:sessions:* +pexpire +zadd +zcard +zrem +zscan +zscore) (~urna:login:* +hget +hmget +hset +pexpire) (~urna:login:* ~urna:session:* +eval)
-user vote on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 resetkeys resetchannels -@all +client|setinfo +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user login off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user result off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user round off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user session off resetpass resetkeys resetchannels -@all +exec +multi +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals) (~urna:session:* +pttl +set) (~urna:sessions:* +pexpire +zadd +zcard +zrem +zscan +zscore) (~urna:login:* +hget +hmget +hset +pexpire) (~urna:login:* ~urna:session:* +eval)
+user vote on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
 user operator off resetpass allkeys allchannels +@all
 ";
+
+    #[test]
+    fn the_local_servers_users_are_those_of_the_table() {
+        let kept = include_str!("../../compose/local/redis.acl");
+        assert!(acl_template() == kept, "write what acl_template() returns into compose/local/redis.acl");
+    }
 
     #[test]
     fn the_acl_file_is_as_the_table_says_and_holds_no_password() {

@@ -70,13 +70,13 @@ make_postgres_data() {
   rm -rf "$new"
 }
 
-# The database `urna` of the user `urna`, whose password is asked for even on loopback: other people
-# of this machine can reach that too.
+# The database `urna`, and the role `deploy`, which creates the other roles. Passwords are asked for even on
+# loopback: other people of this machine can reach that too.
 initialise_postgres() { # FOLDER
   mkdir -m 700 "$1" &&
-    cp "$state/postgres-password" "$1/password" &&
+    cp "$state/credentials/postgres/deploy.password" "$1/password" &&
     { [ "$(id -u)" != 0 ] || chown -R "$(postgres_user)" "$1"; } &&
-    as_postgres "$postgres_bin/initdb" -D "$1/data" --username=urna --pwfile="$1/password" \
+    as_postgres "$postgres_bin/initdb" -D "$1/data" --username=deploy --pwfile="$1/password" \
       --auth=scram-sha-256 --encoding=UTF8 --locale=C --data-checksums &&
     echo 'create database urna' | as_postgres "$postgres_bin/postgres" --single -j -D "$1/data" postgres
 }
