@@ -68,11 +68,6 @@ pub struct Nats {
     pub nats_replicas: usize,
 }
 
-/// The secrets that are settings themselves, by the names of their arguments. Every user of a machine can read the
-/// command lines of its processes.
-pub const SECRETS: [(&str, &str); 2] =
-    [("nats_password", "NATS_PASSWORD_FILE"), ("nats_token", "NATS_TOKEN_FILE")];
-
 impl Nats {
     /// How an actor or a command connects under this name: as the user of this name if there is a folder of credentials for
     /// NATS, else as these settings say.

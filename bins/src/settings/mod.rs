@@ -203,7 +203,7 @@ fn refuse_unknown(names: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
 
 /// Every user of a machine can read the command lines of its processes.
 fn refuse_secrets(matches: &ArgMatches) -> anyhow::Result<()> {
-    for (name, instead) in bus::SECRETS {
+    for (name, instead) in secret::SECRETS {
         if matches.value_source(name) == Some(ValueSource::CommandLine) {
             let flag = name.replace('_', "-");
             bail!("every user of this machine can read --{flag}: set {instead} instead");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_nats_on_the_command_line_is_refused_and_not_echoed() {
+    fn a_secret_on_the_command_line_is_refused_and_not_echoed() {
         let refused = |flags: &[&str]| {
             let matches = Settings::command().get_matches_from([&["urna"], flags].concat());
             refuse_secrets(&matches).err().map(|error| error.to_string())
@@ -305,6 +305,18 @@ mod tests {
         assert_eq!(
             refused(&["--nats-token", "s3cret"]).unwrap(),
             "every user of this machine can read --nats-token: set NATS_TOKEN_FILE instead"
+        );
+        assert_eq!(
+            refused(&["--redis-sentinel-password", "s3cret"]).unwrap(),
+            "every user of this machine can read --redis-sentinel-password: set REDIS_SENTINEL_PASSWORD_FILE instead"
+        );
+        assert!(
+            refused(&["--database-password", "s3cret"])
+                .unwrap()
+                .ends_with("set DATABASE_PASSWORD_FILE instead")
+        );
+        assert!(
+            refused(&["--redis-password", "s3cret"]).unwrap().ends_with("set REDIS_PASSWORD_FILE instead")
         );
     }
 

@@ -72,7 +72,7 @@ pub struct Postgres {
     #[arg(long, env = "DATABASE_USER")]
     database_user: Option<String>,
 
-    /// The password of that role: prefer the file
+    /// The password of that role. Refused on the command line; prefer the file
     #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true)]
     database_password: Option<SecretString>,
 

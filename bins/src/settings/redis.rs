@@ -32,7 +32,7 @@ pub struct Redis {
     #[arg(long, env = "REDIS_USER")]
     redis_user: Option<String>,
 
-    /// The password of that user: prefer the file
+    /// The password of that user. Refused on the command line; prefer the file
     #[arg(long, env = "REDIS_PASSWORD", hide_env_values = true)]
     redis_password: Option<SecretString>,
 
@@ -44,7 +44,7 @@ pub struct Redis {
     #[arg(long, env = "REDIS_SENTINEL_USER")]
     redis_sentinel_user: Option<String>,
 
-    /// The password of the Sentinels: prefer the file
+    /// The password of the Sentinels. Refused on the command line; prefer the file
     #[arg(long, env = "REDIS_SENTINEL_PASSWORD", hide_env_values = true)]
     redis_sentinel_password: Option<SecretString>,
 

@@ -8,6 +8,16 @@ use secrecy::{ExposeSecret, SecretString};
 /// The shortest secret that signs, in characters.
 const SIGNING_MIN: usize = 32;
 
+/// The secrets that are settings themselves, by the names of their arguments, and what to set instead on the command line.
+/// Every user of a machine can read the command lines of its processes.
+pub const SECRETS: [(&str, &str); 5] = [
+    ("nats_password", "NATS_PASSWORD_FILE"),
+    ("nats_token", "NATS_TOKEN_FILE"),
+    ("database_password", "DATABASE_PASSWORD_FILE"),
+    ("redis_password", "REDIS_PASSWORD_FILE"),
+    ("redis_sentinel_password", "REDIS_SENTINEL_PASSWORD_FILE"),
+];
+
 /// The secret that was given, by its file or as it is. The file wins.
 pub fn given(file: Option<&Path>, secret: Option<&SecretString>) -> anyhow::Result<Option<SecretString>> {
     match file {
