@@ -157,20 +157,31 @@ fn archive(table: &mut Table) {
 }
 
 fn auditor(table: &mut Table) {
-    table.lists();
-    table.reads(&[Stream::rounds(), Stream::tallies()]);
-    table.reads_logs();
-    table.may("CONSUMER.INFO.*.*");
-    table.publishes(&["$JS.FC.>", "$SRV.>"]);
-    table.subscribes(&["vote.>", "tally.>", "round.>"]);
+    looks_on(table, &[Stream::rounds(), Stream::tallies()]);
 }
 
 fn operator(table: &mut Table) {
-    auditor(table);
-    table.reads(&[Stream::dead_letters()]);
+    looks_on(table, &[Stream::rounds(), Stream::tallies(), Stream::dead_letters()]);
     table.may("CONSUMER.NAMES.*");
     table.may("CONSUMER.LIST.*");
     table.subscribes(&["dead_letter.>"]);
+}
+
+/// What the `nats` CLI asks for when a person reads these streams and the log of every round. It filters by `>`, so streams
+/// that are not to be read are denied by name.
+fn looks_on(table: &mut Table, streams: &[Stream]) {
+    table.lists();
+    table.reads(streams);
+    table.reads_logs();
+    table.may("CONSUMER.CREATE.*.*.>");
+    for stream in table.standing() {
+        if !streams.iter().any(|readable| readable.name == stream) {
+            table.may_not(&format!("CONSUMER.CREATE.{stream}.>"));
+        }
+    }
+    table.may("CONSUMER.INFO.*.*");
+    table.publishes(&["$JS.FC.>", "$SRV.>"]);
+    table.subscribes(&["vote.>", "tally.>", "round.>"]);
 }
 
 fn support(table: &mut Table) {
