@@ -88,8 +88,8 @@ pub fn start(
 impl Start<'_> {
     fn round(&mut self) -> anyhow::Result<()> {
         let demonstration = &self.settings.demonstration;
-        let (title, options) = (&demonstration.vote_title, &demonstration.vote_options);
-        let demonstration = round::rules::demonstration(title, options, demonstration.vote_closes_at)
+        let (title, options) = (&demonstration.demo_title, &demonstration.demo_options);
+        let demonstration = round::rules::demonstration(title, options, demonstration.demo_closes_at)
             .context("failed to understand the demonstration round")?;
         let (bus, (edge, _)) = (self.bus(Process::Round), self.edge(Process::Round)?);
         let (clock, stop, pool) =
@@ -105,7 +105,7 @@ impl Start<'_> {
     fn vote(&mut self) -> anyhow::Result<()> {
         let (bus, (edge, _)) = (self.bus(Process::Vote), self.edge(Process::Vote)?);
         let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
-        let waiting_max = self.settings.waiting_max;
+        let waiting_max = self.settings.ballot_queue_max;
         let given = vote::Given { bus, clock, edge, waiting_max, stop };
         let vote = vote::start(given, Arbiter::new().handle());
         self.checks(vote.checks());
@@ -166,7 +166,7 @@ impl Start<'_> {
         let (bus, (edge, redis)) = (self.bus(Process::Session), self.edge(Process::Session)?);
         let (clock, stop) = (self.given.clock.clone(), self.given.stop.clone());
         let accounts = &self.settings.accounts;
-        let (idle, longest) = (accounts.session_idle, accounts.session_longest);
+        let (idle, longest) = (accounts.session_idle_timeout, accounts.session_max_age);
         let session = session::start(&session::Given { bus, clock, redis, edge, idle, longest, stop });
         self.checks(session.checks());
         self.actors.session = Some(session);

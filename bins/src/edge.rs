@@ -12,12 +12,12 @@ pub fn edge(settings: &Settings, redis: Redis, bus: &Bus, given: &Given) -> anyh
     let (http, accounts) = (&settings.http, &settings.accounts);
     let (keys, secure) = (http.keys()?, http.secure_cookies);
     let clock = &given.clock;
-    let sessions = Sessions::new(redis.clone(), accounts.session_idle, clock.clone());
+    let sessions = Sessions::new(redis.clone(), accounts.session_idle_timeout, clock.clone());
     let limits = Limits::new(settings.limits.rates(), keys.clone(), clock.clone());
     limits.share(redis, bus, given.stop.clone());
     Ok(Edge {
         cookies: VoterCookies::new(&keys, secure),
-        callers: Callers::new(&keys, sessions, clock.clone(), accounts.token_life, secure),
+        callers: Callers::new(&keys, sessions, clock.clone(), accounts.access_token_ttl, secure),
         forms: Forms::new(&keys),
         voted: Voted::new(&keys, secure),
         invites: Invites::new(keys),

@@ -171,8 +171,8 @@ mod tests {
 
     fn stored(sequence: u64, subject: &str, title: &str) -> StoredMessage {
         let payload = format!(
-            r#"{{"at":"2026-11-21T09:30:00Z","change":"made","round":{{"id":"board","title":"{title}","options":[],
-            "method":"plurality","eligibility":"anyone","allow_changes":false,"state":"draft"}}}}"#
+            r#"{{"at":"2026-11-21T09:30:00Z","change":"created","round":{{"id":"board","title":"{title}","options":[],
+            "method":"plurality","eligibility":"anyone","program_voters":"anyone","allow_changes":false,"state":"draft"}}}}"#
         );
         let subject = subject.to_owned();
         StoredMessage { sequence, subject, id: None, trace: None, stored_at: None, payload: payload.into() }

@@ -103,8 +103,8 @@ impl Comparison {
             "faults": self.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "fault_count": self.fault_count,
             "repaired": self.is_repaired,
-            "agree": self.agrees(),
-            "seconds": self.took.as_secs_f64(),
+            "agrees": self.agrees(),
+            "duration_seconds": self.took.as_secs_f64(),
         })
     }
 
@@ -163,7 +163,7 @@ impl Counts {
 
     fn json(&self) -> Value {
         json!({
-            "sequence": self.sequence, "votes": self.votes, "ledger": self.ledger, "final": self.is_final,
+            "sequence": self.sequence, "counts": self.votes, "ledger": self.ledger, "final": self.is_final,
         })
     }
 }

@@ -114,7 +114,8 @@ impl DocsPage {
     /// Pages as they may occur, the awkward ones included.
     pub fn samples() -> Vec<Self> {
         let words = |text: &str| text.to_owned();
-        let kind = DocsKind { kind: words("no-such-round"), when: words("There is no round of this name.") };
+        let kind =
+            DocsKind { kind: words("round-not-found"), when: words("There is no round of this name.") };
         let field = DocsField {
             name: words("options[].label"),
             shape: words("text"),

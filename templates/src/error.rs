@@ -42,7 +42,7 @@ impl ErrorPage {
         let not_found = Self {
             visitor: Visitor::default(),
             status: 404,
-            title: "No such round".to_owned(),
+            title: "Round not found".to_owned(),
             detail: "There is no round called “<script>alert(1)</script>”.".to_owned(),
             back: Some(Link { href: "/".to_owned(), text: "All rounds".to_owned() }),
             request_id: None,

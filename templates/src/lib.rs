@@ -47,7 +47,7 @@ pub use home::{HomePage, RoundCard};
 pub use invites::{InviteCard, InvitesPage};
 pub use picture::picture_address;
 pub use preview::Preview;
-pub use receipt::{ReceiptPage, ReceiptStanding};
+pub use receipt::{ReceiptPage, ReceiptStatus};
 pub use result::{HiddenPage, ResultPage};
 pub use round::RoundHead;
 pub use schedule::Schedule;

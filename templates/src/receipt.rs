@@ -16,13 +16,13 @@ pub struct ReceiptPage {
     /// The receipt.
     pub receipt: String,
     /// What became of the ballot.
-    pub standing: ReceiptStanding,
+    pub status: ReceiptStatus,
 }
 
 /// What became of an accepted ballot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReceiptStanding {
+pub enum ReceiptStatus {
     /// It is in the box, and the count has not come to it yet.
     Waiting,
     /// It counts.
@@ -39,16 +39,16 @@ impl ReceiptPage {
 
     /// Pages as they may occur, the awkward ones included.
     pub fn samples() -> Vec<Self> {
-        let of = |standing, round| Self {
+        let of = |status, round| Self {
             visitor: Visitor::default(),
             round,
             receipt: "demo.12.1".to_owned(),
-            standing,
+            status,
         };
         vec![
-            of(ReceiptStanding::Waiting, RoundHead::sample(RoundState::Open)),
-            of(ReceiptStanding::Counted, RoundHead::hostile_sample(RoundState::Closed)),
-            of(ReceiptStanding::Replaced, RoundHead::sample(RoundState::Open)),
+            of(ReceiptStatus::Waiting, RoundHead::sample(RoundState::Open)),
+            of(ReceiptStatus::Counted, RoundHead::hostile_sample(RoundState::Closed)),
+            of(ReceiptStatus::Replaced, RoundHead::sample(RoundState::Open)),
         ]
     }
 }

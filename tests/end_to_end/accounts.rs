@@ -66,7 +66,7 @@ async fn a_program_registers_and_signs_in_by_json_and_shows_its_token() {
     assert_eq!(signed_in.status, 200, "{signed_in:?}");
     let token = |name: &str| signed_in.body[name].as_str().expect("a token").to_owned();
     let stranger = world.voter();
-    assert_eq!(stranger.asks("/me").await.kind(), "sign-in");
+    assert_eq!(stranger.asks("/me").await.kind(), "sign-in-required");
     assert_eq!(stranger.bearing(&token("access_token")).asks("/me").await.body["name"], "Ann");
     let renewed = stranger.posts("/token", &json!({ "refresh_token": token("refresh_token") })).await;
     assert_eq!(renewed.status, 200, "{renewed:?}");
@@ -209,8 +209,8 @@ async fn a_role_counts_at_once_in_a_session_that_is_open() {
     }
     assert_eq!(admin.patches(&path, &json!({ "role": "owner" })).await.status, 422);
     let nobody = "/users/67e55044-10b1-426f-9247-bb680e5fe0c8";
-    assert_eq!(admin.patches(nobody, &json!({ "role": "voter" })).await.kind(), "no-such-account");
-    assert_eq!(admin.patches("/users/ann", &json!({ "role": "voter" })).await.kind(), "no-such-account");
+    assert_eq!(admin.patches(nobody, &json!({ "role": "voter" })).await.kind(), "account-not-found");
+    assert_eq!(admin.patches("/users/ann", &json!({ "role": "voter" })).await.kind(), "account-not-found");
     let fields = [("role", "organiser"), ("back", "/users?q=ann")];
     let page = admin.fills_in("/users", &path, &fields).await;
     let id = path.trim_start_matches("/users/");

@@ -264,7 +264,11 @@ async fn a_round_that_has_begun_is_edited_where_it_may_be() {
     ])
     .await;
     assert_eq!(fewer.status, 409);
-    assert!(fewer.html.contains("This round has begun and keeps its allowed_emails."), "{}", fewer.html);
+    assert!(
+        fewer.html.contains("This round has already opened and can no longer change its allowed emails."),
+        "{}",
+        fewer.html
+    );
     world.close().await;
 }
 

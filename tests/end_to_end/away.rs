@@ -53,7 +53,7 @@ impl Scene {
         let nobody = world.voter();
         let told: Vec<Answer> = join_all(["/me", "/sessions", "/users"].map(|path| ann.asks(path))).await;
         for answer in told.into_iter().chain([ann.votes_in("members", "cats").await, ben.asks("/me").await]) {
-            assert_eq!((answer.status.as_u16(), answer.kind()), (503, "sessions-away"), "{answer:?}");
+            assert_eq!((answer.status.as_u16(), answer.kind()), (503, "sessions-unavailable"), "{answer:?}");
             assert!(answer.retry_after.is_some());
         }
         for (who, status) in [(&forged, 401), (&nobody, 401)] {
@@ -71,7 +71,7 @@ impl Scene {
         let Self { world, ann, ben, .. } = self;
         eventually("redis is found again", || async { ann.is_signed_in().await.then_some(()) }).await;
         assert!(ann.votes_in("members", choice).await.status != 503);
-        assert_eq!(ben.asks("/me").await.kind(), "token-refused", "what has ended has ended");
+        assert_eq!(ben.asks("/me").await.kind(), "invalid-token", "what has ended has ended");
         let signed_in = world.voter().signs_in(&email("Ben"), PASSWORD).await;
         assert_eq!(signed_in.status, 303, "{}", signed_in.html);
     }

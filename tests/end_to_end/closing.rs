@@ -162,7 +162,7 @@ async fn a_round_closes_at_its_time_whatever_dies_on_the_way() {
     let mut world = World::new().await;
     world.start("tally").await;
     // Long past when anything looks at it: as if nothing had run meanwhile.
-    let settings = [("URNA_VOTE_CLOSES_AT", "2026-01-01T00:00:00+01:00")];
+    let settings = [("URNA_DEMO_CLOSES_AT", "2026-01-01T00:00:00+01:00")];
     for _ in 0..5 {
         world.launch("round", "round", &settings);
         eventually("the round is made, or closed, or more", || async {
@@ -231,7 +231,7 @@ async fn whoever_can_read_the_log_can_recount_it() {
     let differs = recount();
     assert_eq!(differs.status.code(), Some(1));
     let told: Value = serde_json::from_slice(&differs.stdout).unwrap();
-    let cats = |side: &str| told[0][side]["votes"]["cats"].as_i64().expect("a count");
+    let cats = |side: &str| told[0][side]["counts"]["cats"].as_i64().expect("a count");
     assert_eq!(cats("scoreboard"), cats("log") + 1);
     let table = operator(&world, &["recount", "--round", "demo"]);
     assert!(String::from_utf8_lossy(&table.stdout).contains("THEY DIFFER"));
@@ -280,6 +280,6 @@ async fn a_log_that_contradicts_itself_is_found() {
     let found = operator(&world, &["recount", "--format", "json"]);
     assert_eq!(found.status.code(), Some(1));
     let told = serde_json::from_slice(&found.stdout).expect("JSON");
-    is_as_shown("recount_of_a_log_that_contradicts_itself", told, &["seconds"]);
+    is_as_shown("recount_of_a_log_that_contradicts_itself", told, &["duration_seconds"]);
     world.abandon();
 }

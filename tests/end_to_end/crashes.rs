@@ -71,12 +71,12 @@ async fn nothing_is_accepted_while_nats_is_away() {
         let answer = ann.votes("dogs").await;
         assert_eq!(answer.status, 503);
         assert!(answer.retry_after.is_some());
-        (answer.body["type"] == "urn:urna:log-away").then_some(())
+        (answer.body["type"] == "urn:urna:log-unavailable").then_some(())
     })
     .await;
     let ben = Voter::program(&world.address("urna"), "ben");
     for _ in 0..20 {
-        assert_eq!(ben.votes("dogs").await.body["type"], "urn:urna:log-away");
+        assert_eq!(ben.votes("dogs").await.body["type"], "urn:urna:log-unavailable");
     }
     world.nats().start();
     world.servers_answer().await;
@@ -230,7 +230,7 @@ async fn lost_on_the_way(fault: Fault) {
 
 #[tokio::test]
 async fn a_voter_is_told_in_time_that_nobody_can_tell_and_learns_it_later() {
-    let (world, proxy) = behind_a_proxy(&[("URNA_WAITING_MAX", "1")]).await;
+    let (world, proxy) = behind_a_proxy(&[("URNA_BALLOT_QUEUE_MAX", "1")]).await;
     proxy.set(Fault::LosesAnswers);
     let begin = std::time::Instant::now();
     let voter = |name: &str| Voter::program(&world.address("urna"), name);
@@ -254,8 +254,8 @@ async fn a_voter_is_told_in_time_that_nobody_can_tell_and_learns_it_later() {
     assert!(begin.elapsed() < std::time::Duration::from_secs(8));
     let kind = |answer: &urna_world::Answer| answer.body["type"].as_str().unwrap_or_default().to_owned();
     assert_eq!((first.status.as_u16(), kind(&first).as_str()), (503, "urn:urna:unconfirmed"));
-    assert_eq!((second.status.as_u16(), kind(&second).as_str()), (503, "urn:urna:log-away"));
-    assert_eq!((third.status.as_u16(), kind(&third).as_str()), (503, "urn:urna:full"));
+    assert_eq!((second.status.as_u16(), kind(&second).as_str()), (503, "urn:urna:log-unavailable"));
+    assert_eq!((third.status.as_u16(), kind(&third).as_str()), (503, "urn:urna:queue-full"));
 
     proxy.set(Fault::Ends);
     logs_again(&world, "NATS is unavailable", 0).await;

@@ -1,4 +1,4 @@
-//! The ladder: how sure one vote is, from any browser to an account on a list, and what is said of that.
+//! Eligibility: how sure one vote is, from any browser to an account on a list, and what is said of that.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -22,13 +22,15 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
     round(&olga, "plain", json!({ "program_voters": "no" })).await;
+    round(&olga, "ours", json!({ "program_voters": "token" })).await;
     round(&olga, "board", json!({ "eligibility": "invited" })).await;
     round(&olga, "members", json!({ "eligibility": "account" })).await;
     round(&olga, "firm", json!({ "eligibility": "account", "allowed_emails": ["@example.org"] })).await;
     let browsers = "one vote for each browser. A person with two browsers can vote twice.";
     let said = [
-        ("demo", vec![browsers, "Programs may vote for whom they name."]),
+        ("demo", vec![browsers, "Programs may name the voter of a ballot, and so vote any number of times."]),
         ("plain", vec![browsers]),
+        ("ours", vec![browsers, "Programs that are signed in as the organiser or as an administrator"]),
         ("board", vec!["One vote for each invite, whoever holds it."]),
         ("members", vec!["One vote for each account.", "not checked by mail"]),
         ("firm", vec!["an address on the organiser's list", "not checked by mail"]),
@@ -38,7 +40,7 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
         let told = reader.asks(&format!("/rounds/{id}")).await.body;
         let told = told["eligibility_description"].as_str().expect("words").to_owned();
         assert!(phrases.iter().all(|phrase| told.contains(phrase)), "{id}: {told}");
-        assert_eq!(told.contains("Programs"), id == "demo", "{told}");
+        assert_eq!(told.contains("Programs"), ["demo", "ours"].contains(&id), "{told}");
         for page in ["vote", "result"] {
             let page = eventually("the page is there", || async {
                 let page = reader.looks_at(&format!("/{page}/{id}")).await;
@@ -56,7 +58,7 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
     assert!(page.await.contains(browsers));
     let public = reader.asks("/rounds/firm").await.body;
     assert_eq!(
-        (&public["limited"], public.get("allowed_emails")),
+        (&public["has_allowed_emails"], public.get("allowed_emails")),
         (&json!(true), None),
         "the list is the organiser's"
     );
@@ -65,7 +67,7 @@ async fn every_round_says_to_voters_and_on_the_result_how_sure_one_vote_is() {
 }
 
 #[tokio::test]
-async fn a_program_votes_for_whom_it_names_only_where_the_round_lets_it() {
+async fn a_program_names_voters_only_where_the_round_lets_it() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
     round(&olga, "plain", json!({ "program_voters": "no" })).await;
@@ -93,6 +95,45 @@ async fn a_program_votes_for_whom_it_names_only_where_the_round_lets_it() {
 }
 
 #[tokio::test]
+async fn with_token_a_program_names_voters_only_as_somebody_who_may_run_the_round() {
+    let world = World::with_urna().await;
+    let olga = organiser(&world, "Olga").await;
+    organiser(&world, "Otto").await;
+    person(&world, "Ann").await;
+    round(&olga, "ours", json!({ "program_voters": "token" })).await;
+    let program =
+        async |name: &str| world.voter().with_tokens(&email(name), PASSWORD).await.named("member-17");
+    let of_olga = program("Olga").await;
+    assert!(once_open(|| async { of_olga.votes_in("ours", "cats").await }).await.is_accepted());
+    let by_cookie = olga.named("member-18");
+    for (voter, expected) in [
+        (world.voter().named("member-18"), (401, "token-required")),
+        (by_cookie, (401, "token-required")),
+        (world.voter().named("member-18").bearing("x.y.z"), (401, "invalid-token")),
+        (program("Ann").await, (403, "not-your-round")),
+        (program("Otto").await, (403, "not-your-round")),
+    ] {
+        assert_eq!(refusal(&voter.votes_in("ours", "cats").await), expected);
+    }
+    let admin = world.voter().with_tokens(ADMIN, ADMIN_PASSWORD).await.named("member-19");
+    assert!(admin.votes_in("ours", "dogs").await.is_accepted(), "an administrator runs every round");
+    assert!(world.voter().votes_in("ours", "dogs").await.is_accepted(), "a browser needs no token");
+    assert_eq!(audit_of(&world, "ours").await.accepted, 3);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_round_made_by_a_program_takes_voters_that_programs_name() {
+    let world = World::with_urna().await;
+    let olga = organiser(&world, "Olga").await;
+    let wish = json!({ "id": "drinks", "title": "Tea or coffee?", "options": ["Tea", "Coffee"] });
+    assert_eq!(olga.makes_round(&wish).await.body["program_voters"], "anyone");
+    let program = world.voter().named("member-17");
+    assert!(once_open(|| async { program.votes_in("drinks", "tea").await }).await.is_accepted());
+    world.close().await;
+}
+
+#[tokio::test]
 async fn an_invite_lets_whoever_holds_it_vote_once_in_its_round() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
@@ -103,11 +144,15 @@ async fn an_invite_lets_whoever_holds_it_vote_once_in_its_round() {
     let last = if codes[0].ends_with('0') { '1' } else { '0' };
     let altered = format!("{}{last}", &codes[0][..codes[0].len() - 1]);
     let browser = world.voter();
-    assert_eq!(refusal(&browser.votes_in("board", "cats").await), (401, "invite-needed"));
-    assert_eq!(refusal(&olga.votes_in("board", "cats").await), (401, "invite-needed"), "an account is none");
+    assert_eq!(refusal(&browser.votes_in("board", "cats").await), (401, "invite-required"));
+    assert_eq!(
+        refusal(&olga.votes_in("board", "cats").await),
+        (401, "invite-required"),
+        "an account is none"
+    );
     for wrong in [&foreign, &altered, "ABCDE", &"x".repeat(10_000), "ABCDE-FGHJK-MNPQR-STVWX", "\0", "🐪"] {
         let answer = browser.votes_with(wrong, "board", "cats").await;
-        assert_eq!(refusal(&answer), (403, "invite-refused"), "{wrong}");
+        assert_eq!(refusal(&answer), (403, "invalid-invite"), "{wrong}");
     }
     assert_eq!(audit_of(&world, "board").await.accepted, 0);
 
@@ -172,7 +217,10 @@ async fn invites_are_handed_out_as_json_as_csv_and_as_a_sheet_to_print() {
     assert_eq!((form.status.as_u16(), form.html.matches("<svg class=\"qr\"").count()), (200, 1));
 
     let admin = world.admin().await;
-    assert_eq!(admin.posts("/rounds/demo/invites", &json!({ "count": 1 })).await.kind(), "not-invited");
+    assert_eq!(
+        admin.posts("/rounds/demo/invites", &json!({ "count": 1 })).await.kind(),
+        "invites-not-allowed"
+    );
     assert_eq!(olga.closes_round("board").await.status, 200);
     assert_eq!(ask("application/json", 1).await.0, 409, "nobody could use them");
     world.close().await;
@@ -230,9 +278,9 @@ async fn an_account_votes_once_in_whatever_browser_and_only_if_its_address_is_on
     eve.registers("Eve", "eve@sub.example.org", PASSWORD).await;
     zoe.registers("Zoe", "zoe@other.example", PASSWORD).await;
     let stranger = world.voter();
-    assert_eq!(refusal(&stranger.votes_in("members", "cats").await), (401, "sign-in"));
+    assert_eq!(refusal(&stranger.votes_in("members", "cats").await), (401, "sign-in-required"));
     assert!(stranger.opens("/vote/members").await.contains("href=\"/login?next=/vote/members\""));
-    assert_eq!(refusal(&eve.votes_in("firm", "cats").await), (403, "not-on-the-list"));
+    assert_eq!(refusal(&eve.votes_in("firm", "cats").await), (403, "not-eligible"));
     assert!(words(&eve.opens("/vote/firm").await).contains("is not on the organiser's list"));
     assert!(once_open(|| eve.votes_in("members", "cats")).await.is_accepted(), "there every account may");
     assert!(once_open(|| zoe.votes_in("firm", "dogs")).await.is_accepted());
@@ -251,12 +299,12 @@ async fn an_account_votes_once_in_whatever_browser_and_only_if_its_address_is_on
         ann.opens("/vote/firm").await.contains("id=\"receipt\"></code>"),
         "nobody else sees what she chose"
     );
-    assert_eq!(refusal(&ann.votes_in("firm", "cats").await), (401, "sign-in"));
+    assert_eq!(refusal(&ann.votes_in("firm", "cats").await), (401, "sign-in-required"));
 
     let moved = json!({ "email": "ann@other.example", "password": { "old": PASSWORD } });
     assert_eq!(elsewhere.patches("/me", &moved).await.status, 200);
     eventually("the session knows the new address", || async {
-        (elsewhere.votes_in("firm", "dogs").await.kind() == "not-on-the-list").then_some(())
+        (elsewhere.votes_in("firm", "dogs").await.kind() == "not-eligible").then_some(())
     })
     .await;
     assert_eq!(audit_of(&world, "firm").await.accepted, 2);

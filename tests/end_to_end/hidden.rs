@@ -185,7 +185,7 @@ async fn whoever_has_voted_sees_results_that_are_shown_after_voting() {
     let stream = bob.streams("/rounds/ours/events").await;
     assert!(next(stream).await.0.contains("\"lines\""), "a stream shows them too");
     // What others may see at the same time is hidden still, whoever looks at it.
-    let others = ann.streams("/rounds/ours/events?as=everybody").await;
+    let others = ann.streams("/rounds/ours/events?view=public").await;
     assert!(next(others).await.0.starts_with("event: round\n"));
     for path in ["/present/ours", "/embed/ours"] {
         let page = ann.opens(path).await;
@@ -271,7 +271,7 @@ async fn a_stream_of_a_hidden_round_tells_its_state_alone_and_the_results_when_i
     let (late, _) = next(world.voter().streams("/rounds/secret/events").await).await;
     assert!(!TELLTALES.iter().any(|telltale| late.contains(telltale)), "{late}");
     // Whoever runs it learns on the big screen how many have voted, and no more.
-    let (turnout, _) = next(olga.streams("/rounds/secret/events?as=everybody").await).await;
+    let (turnout, _) = next(olga.streams("/rounds/secret/events?view=public").await).await;
     assert_eq!((&data(&turnout)["total"], &data(&turnout)["lines"]), (&json!(17), &Value::Null));
 
     assert_eq!(olga.closes_round("secret").await.status, 200);

@@ -20,7 +20,7 @@ async fn a_full_log_accepts_nothing_and_says_so_and_goes_on_when_there_is_room()
     let ann = world.voter();
     ann.opens("/vote/demo").await;
     let refused = ann.votes("dogs").await;
-    assert_eq!((refused.status.as_u16(), &refused.body["type"]), (503, &"urn:urna:log-away".into()));
+    assert_eq!((refused.status.as_u16(), &refused.body["type"]), (503, &"urn:urna:log-unavailable".into()));
     assert!(refused.retry_after.is_some());
     assert_eq!(audit(&world).await.accepted, 1);
     let metrics = world.voter().opens("/metrics").await;

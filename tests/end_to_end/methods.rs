@@ -210,10 +210,10 @@ async fn a_round_that_has_begun_keeps_how_it_is_voted_in_and_when_its_results_ar
         json!({ "results_visibility": "always" }),
     ] {
         let refused = olga.patches("/rounds/board", &edit).await;
-        assert_eq!((refused.status.as_u16(), refused.kind()), (409, "round-begun"), "{edit}");
+        assert_eq!((refused.status.as_u16(), refused.kind()), (409, "round-already-opened"), "{edit}");
     }
     let renamed = olga.patches("/rounds/board/options/ann", &json!({ "description": "New" })).await;
-    assert_eq!(renamed.kind(), "round-begun");
+    assert_eq!(renamed.kind(), "round-already-opened");
     assert_eq!(
         olga.patches("/rounds/board", &json!({ "allow_embedding": true })).await.body["allow_embedding"],
         true

@@ -282,8 +282,8 @@ async fn what_headers_say_of_a_browser_is_text_and_broken_headers_are_refused() 
         let program = world.voter().bearing(&sign_in(agent).await);
         let sessions = program.asks("/sessions").await.body;
         let newest = &sessions["sessions"][0];
-        assert_eq!(newest["address"], "127.0.0.1");
-        let kept = newest["browser"].as_str().expect("a text");
+        assert_eq!(newest["network"], "127.0.0.1");
+        let kept = newest["user_agent"].as_str().expect("a text");
         assert!(agent.starts_with(kept) && kept.len() <= 200, "{kept}");
         let page = program.opens("/sessions").await;
         assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "{page}");

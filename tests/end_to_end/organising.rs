@@ -48,7 +48,7 @@ async fn two_organisers_who_edit_at_once_do_not_overwrite_each_other() {
         let [done] = &done[..] else { panic!("{done:?}") };
         version = done.body["version"].as_u64().expect("a version");
         for answer in refused {
-            assert_eq!(refusal(&answer), (409, "changed-meanwhile"), "{answer:?}");
+            assert_eq!(refusal(&answer), (409, "version-conflict"), "{answer:?}");
             assert_eq!(answer.body["version"], version, "whoever was late is told what there is now");
         }
         assert_eq!(olga.asks("/rounds/board").await.body["title"], done.body["title"]);
@@ -88,7 +88,7 @@ async fn a_draft_is_its_organisers_and_gets_its_options_one_by_one() {
     assert_eq!(olga.posts(options, &json!({ "label": "Eve" })).await.status, 201);
     assert_eq!(olga.patches(&bob, &json!({ "label": "Robert" })).await.status, 200);
     assert_eq!(olga.deletes(&eve).await.status, 204);
-    assert_eq!(refusal(&olga.deletes(&eve).await), (404, "no-such-option"));
+    assert_eq!(refusal(&olga.deletes(&eve).await), (404, "option-not-found"));
     let robert = json!({ "id": "bob", "label": "Robert", "description": "", "link": null, "picture": null });
     assert_eq!(olga.asks(&bob).await.body, robert);
 
@@ -118,7 +118,7 @@ async fn a_round_takes_votes_from_its_opening_to_its_end_and_keeps_its_words_mea
     let accepted = || async { Some(ann.votes_in("board", "bob").await).filter(Answer::is_accepted) };
     eventually("the round is open", accepted).await;
     let edit = async |edit: Value| olga.patches("/rounds/board", &edit).await;
-    assert_eq!(refusal(&edit(json!({ "title": "Another" })).await), (409, "round-begun"));
+    assert_eq!(refusal(&edit(json!({ "title": "Another" })).await), (409, "round-already-opened"));
     assert_eq!(edit(json!({ "description": "For two years." })).await.status, 200);
     eventually("voters read it", || async {
         ann.opens("/vote/board").await.contains("For two years.").then_some(())
@@ -196,8 +196,8 @@ async fn everything_that_is_wrong_with_a_round_is_named_at_once() {
         assert!(named.contains(&field), "{field} is not among {named:?}");
     }
     let twice = json!({ "id": "demo", "title": "T", "options": ["A", "B"] });
-    assert_eq!(refusal(&olga.makes_round(&twice).await), (409, "round-exists"));
+    assert_eq!(refusal(&olga.makes_round(&twice).await), (409, "round-id-taken"));
     let nobody = person(&world, "Ann").await.makes_round(&wish).await;
-    assert_eq!(refusal(&nobody), (403, "not-allowed"), "who may not is not told what is wrong");
+    assert_eq!(refusal(&nobody), (403, "forbidden"), "who may not is not told what is wrong");
     world.close().await;
 }

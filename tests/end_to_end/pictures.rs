@@ -172,7 +172,7 @@ async fn what_is_no_picture_is_refused_with_words_and_changes_nothing() {
         assert_eq!(refusal(&told), (413, "too-large"), "{told:?}");
     }
     assert_eq!(olga.asks("/rounds/board").await.body["version"], version);
-    assert_eq!(refusal(&olga.asks(CATS).await), (404, "no-such-picture"));
+    assert_eq!(refusal(&olga.asks(CATS).await), (404, "picture-not-found"));
     world.close().await;
 }
 
@@ -183,16 +183,16 @@ async fn only_its_organiser_gives_an_option_a_picture_and_only_before_the_round_
     draft(&olga).await;
     let picture = || written(ImageFormat::Png);
     for (who, expected) in [
-        (world.voter(), (401, "sign-in")),
-        (person(&world, "Ann").await, (403, "not-allowed")),
+        (world.voter(), (401, "sign-in-required")),
+        (person(&world, "Ann").await, (403, "forbidden")),
         (otto, (403, "not-your-round")),
     ] {
         assert_eq!(refusal(&who.puts(CATS, "image/png", picture()).await), expected);
         assert_eq!(refusal(&who.deletes(CATS).await), expected);
     }
     for (path, kind) in [
-        ("/rounds/board/options/lynx/picture", "no-such-option"),
-        ("/rounds/none/options/cats/picture", "no-such-round"),
+        ("/rounds/board/options/lynx/picture", "option-not-found"),
+        ("/rounds/none/options/cats/picture", "round-not-found"),
     ] {
         assert_eq!(refusal(&olga.puts(path, "image/png", picture()).await), (404, kind));
         assert_eq!(refusal(&olga.asks(path).await), (404, kind));
@@ -204,7 +204,7 @@ async fn only_its_organiser_gives_an_option_a_picture_and_only_before_the_round_
     assert_eq!(given.status, 200);
     let removed = olga.deletes(CATS).await;
     assert_eq!(removed.status, 204);
-    assert_eq!(refusal(&olga.asks(&address(&given.body)).await), (404, "no-such-picture"));
+    assert_eq!(refusal(&olga.asks(&address(&given.body)).await), (404, "picture-not-found"));
     // Written anew, an option of the same name keeps its picture.
     olga.puts(CATS, "image/png", picture()).await;
     let edited = olga
@@ -220,8 +220,8 @@ async fn only_its_organiser_gives_an_option_a_picture_and_only_before_the_round_
         })
         .await;
     }
-    assert_eq!(refusal(&olga.puts(CATS, "image/png", photo()).await), (409, "round-begun"));
-    assert_eq!(refusal(&olga.deletes(CATS).await), (409, "round-begun"));
+    assert_eq!(refusal(&olga.puts(CATS, "image/png", photo()).await), (409, "round-already-opened"));
+    assert_eq!(refusal(&olga.deletes(CATS).await), (409, "round-already-opened"));
     assert_eq!(looks_at(&world.voter(), CATS, None).await.status(), 200);
     assert_eq!(olga.closes_round("board").await.status, 200);
     assert_eq!(refusal(&olga.puts(CATS, "image/png", photo()).await), (409, "round-closed"));
@@ -303,7 +303,11 @@ async fn a_picture_that_was_shown_is_shown_without_the_object_store_and_another_
     .await;
     world.nats().kill();
     for told in [elsewhere.asks(&address).await, olga.puts(CATS, "image/jpeg", photo()).await] {
-        assert_eq!((refusal(&told), told.retry_after.is_some()), ((503, "pictures-away"), true), "{told:?}");
+        assert_eq!(
+            (refusal(&told), told.retry_after.is_some()),
+            ((503, "pictures-unavailable"), true),
+            "{told:?}"
+        );
     }
     assert_eq!(looks_at(&world.voter(), &address, None).await.status(), 200);
     world.nats().start();

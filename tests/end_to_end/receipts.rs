@@ -7,11 +7,11 @@ use crate::people::organiser;
 use crate::shapes::is_as_shown;
 
 /// What is told of a receipt, once it is this.
-async fn stands(voter: &Voter, receipt: &str, standing: &str) -> Value {
-    eventually(&format!("{receipt} is {standing}"), || async {
+async fn stands(voter: &Voter, receipt: &str, status: &str) -> Value {
+    eventually(&format!("{receipt} is {status}"), || async {
         let told = voter.asks(&format!("/receipts/{receipt}")).await;
         assert!(told.status == 200 || told.status == 503, "{told:?}");
-        (told.body["standing"] == standing).then_some(told.body)
+        (told.body["status"] == status).then_some(told.body)
     })
     .await
 }
@@ -61,13 +61,13 @@ async fn what_is_no_receipt_is_not_found() {
     assert_eq!(first, "demo.1.0");
     stands(&ann, &first, "counted").await;
     for (wrong, kind) in [
-        ("demo.1.1", "no-such-receipt"),
-        ("demo.2.0", "no-such-receipt"),
-        ("demo.0.0", "no-such-receipt"),
-        ("demo.01.0", "no-such-receipt"),
-        ("demo.18446744073709551615.4294967295", "no-such-receipt"),
-        ("demo", "no-such-receipt"),
-        ("nowhere.1.0", "no-such-round"),
+        ("demo.1.1", "receipt-not-found"),
+        ("demo.2.0", "receipt-not-found"),
+        ("demo.0.0", "receipt-not-found"),
+        ("demo.01.0", "receipt-not-found"),
+        ("demo.18446744073709551615.4294967295", "receipt-not-found"),
+        ("demo", "receipt-not-found"),
+        ("nowhere.1.0", "round-not-found"),
     ] {
         let answer = ann.asks(&format!("/receipts/{wrong}")).await;
         assert_eq!((answer.status.as_u16(), answer.kind()), (404, kind), "{wrong}");

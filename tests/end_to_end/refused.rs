@@ -165,8 +165,8 @@ async fn a_token_is_good_for_its_own_use_and_while_its_session_lives() {
     let (world, ann) = (&forger.world, &forger.ann);
     let Tokens { access, refresh, .. } = &forger.given;
     let stranger = world.voter();
-    assert_eq!(stranger.bearing(refresh).asks("/me").await.kind(), "token-refused");
-    assert_eq!(stranger.posts("/token", &json!({ "refresh_token": access })).await.kind(), "token-refused");
+    assert_eq!(stranger.bearing(refresh).asks("/me").await.kind(), "invalid-token");
+    assert_eq!(stranger.posts("/token", &json!({ "refresh_token": access })).await.kind(), "invalid-token");
     for (name, value) in [("urna_access", refresh), ("urna_refresh", access)] {
         let request = stranger.request(Method::GET, "/me").header("Cookie", format!("{name}={value}"));
         assert_eq!(request.send().await.expect("an answer comes").status(), 401, "{name}");
@@ -304,7 +304,7 @@ async fn nobody_gives_themselves_a_role() {
     let form = [("name", "Anna"), ("email", "ann@example.org"), ("role", "admin")];
     assert_eq!(ann.fills_in("/account", "/account/profile", &form).await.status, 422);
     let path = format!("/users/{}", id_of(&ann).await);
-    assert_eq!(ann.patches(&path, &json!({ "role": "admin" })).await.kind(), "not-allowed");
+    assert_eq!(ann.patches(&path, &json!({ "role": "admin" })).await.kind(), "forbidden");
     assert_eq!((role_of(&ann).await, &ann.asks("/me").await.body["name"]), ("voter", &json!("Ann")));
     assert_eq!(world.voter().signs_in(&email("Eve"), PASSWORD).await.status, 401, "she was never registered");
     world.close().await;

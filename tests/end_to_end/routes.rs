@@ -71,7 +71,7 @@ pub const TABLE: &[Route] = &[
     route("GET", "/present/{round}", Who::Anyone),
     // The round says whether: everybody is refused alike.
     route("GET", "/embed/{round}", Who::Nobody),
-    // Who may vote in which round is the round's own: see the ladder.
+    // Who may vote in which round is the round's own: see its eligibility.
     route("POST", "/vote", Who::Anyone),
     route("GET", "/admin", Who::Organiser),
     route("GET", "/admin/new", Who::Organiser),

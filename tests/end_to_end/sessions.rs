@@ -78,7 +78,7 @@ async fn an_ended_session_is_refused_everywhere_within_a_second_and_no_other_is(
     let [(false, theirs), (true, own)] = listed[..] else { panic!("the newest first: {list}") };
     let path = |id: &Value| format!("/sessions/{}", id.as_str().expect("an id"));
     let stranger = admin.at(&world.address("session")).deletes(&path(theirs)).await;
-    assert_eq!((stranger.status.as_u16(), stranger.kind()), (404, "no-such-session"));
+    assert_eq!((stranger.status.as_u16(), stranger.kind()), (404, "session-not-found"));
     assert_eq!(sessions.deletes(&path(theirs)).await.status, 204);
     assert_eq!(everywhere(&program).await, [401; 5], "not one more request is let in");
     assert_eq!(everywhere(&browser).await, [200, 200, 200, 401, 201], "the other session goes on");
@@ -232,7 +232,11 @@ async fn without_the_session_process_signing_in_is_told_to_wait_and_then_works()
 async fn a_session_ends_when_it_is_not_used_and_in_any_case_at_its_end() {
     let mut world = World::new().await;
     let (idle, longest) = (Duration::from_secs(2), Duration::from_secs(5));
-    let settings = [("URNA_SESSION_IDLE", "2s"), ("URNA_SESSION_LONGEST", "5s"), ("URNA_TOKEN_LIFE", "1s")];
+    let settings = [
+        ("URNA_SESSION_IDLE_TIMEOUT", "2s"),
+        ("URNA_SESSION_MAX_AGE", "5s"),
+        ("URNA_ACCESS_TOKEN_TTL", "1s"),
+    ];
     world.start_as("urna", "urna", &settings).await;
     let (ann, ben) = (person(&world, "Ann").await, world.voter());
     let begun = Instant::now();
@@ -250,7 +254,7 @@ async fn a_session_ends_when_it_is_not_used_and_in_any_case_at_its_end() {
     let redis = world.redis().await;
     let forgotten = async {
         eventually("the token runs out", || async {
-            (bearer.asks("/me").await.kind() == "token-refused").then_some(())
+            (bearer.asks("/me").await.kind() == "invalid-token").then_some(())
         })
         .await;
         let renewed = stranger.posts("/token", &json!({ "refresh_token": token("refresh_token") })).await;

@@ -224,7 +224,7 @@ async fn a_round_is_made_once_however_many_processes_make_it_at_once() {
     })
     .await;
     world.start("tally").await;
-    world.start_as("round-4", "round", &[("URNA_VOTE_OPTIONS", "Tea,Coffee")]).await;
+    world.start_as("round-4", "round", &[("URNA_DEMO_OPTIONS", "Tea,Coffee")]).await;
     assert!(world.log("round-4").contains("the round is there with another title or other options"));
     world.close().await;
 }
@@ -244,7 +244,7 @@ async fn a_rounds_log_is_there_before_anyone_is_told_that_it_is_open() {
 async fn the_demonstration_round_is_as_the_settings_say() {
     let mut world = World::new().await;
     let settings =
-        [("URNA_VOTE_OPTIONS", "Tea, Coffee,Hot chocolate"), ("URNA_VOTE_TITLE", "What to drink?")];
+        [("URNA_DEMO_OPTIONS", "Tea, Coffee,Hot chocolate"), ("URNA_DEMO_TITLE", "What to drink?")];
     world.start_as("urna", "urna", &settings).await;
     let round = world.voter().asks("/rounds/demo").await.body;
     assert_eq!(round["title"], "What to drink?");
@@ -257,10 +257,10 @@ async fn the_demonstration_round_is_as_the_settings_say() {
 #[tokio::test]
 async fn an_unknown_setting_is_refused_by_name() {
     let mut world = World::new().await;
-    world.launch("urna", "urna", &[("URNA_VOTE_OPTION", "Tea,Coffee")]);
+    world.launch("urna", "urna", &[("URNA_DEMO_OPTION", "Tea,Coffee")]);
     let ended = tokio::time::timeout(Duration::from_secs(10), world.ended("urna")).await;
     ended.expect("the process ends by itself");
-    assert!(world.log("urna").contains("URNA_VOTE_OPTION is no setting"));
+    assert!(world.log("urna").contains("URNA_DEMO_OPTION is no setting"));
     world.start("urna").await;
     world.close().await;
 }

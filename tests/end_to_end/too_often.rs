@@ -13,7 +13,7 @@ async fn let_through<A: Future<Output = Answer>>(mut ask: impl FnMut() -> A) -> 
     for count in 0..100 {
         let answer = ask().await;
         if answer.status == 429 {
-            assert_eq!(answer.kind(), "too-many", "{answer:?}");
+            assert_eq!(answer.kind(), "rate-limited", "{answer:?}");
             let wait: u64 = answer.retry_after.expect("told when to come back").parse().expect("seconds");
             assert!((1..=120).contains(&wait), "{wait}");
             return count;
@@ -157,7 +157,7 @@ async fn seen_from(voter: &Voter, told: &Value) -> String {
     let program = voter.bearing(told["access_token"].as_str().expect("a token"));
     let sessions = program.asks("/sessions").await.body["sessions"].clone();
     let own = sessions.as_array().expect("a list").iter().find(|session| session["current"] == true);
-    own.expect("one's own")["address"].as_str().expect("a text").to_owned()
+    own.expect("one's own")["network"].as_str().expect("a text").to_owned()
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotMade {
     /// There is one of this name, and it is as it is.
-    #[error("there is a round {} already", .0.id)]
+    #[error("a round with the id {} already exists", .0.id)]
     Exists(Box<Round>),
     /// No acknowledgement came. It may be there or not.
     #[error("the bus has not confirmed the round")]

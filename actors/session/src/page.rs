@@ -35,13 +35,13 @@ struct Listed {
     #[schema(value_type = String, format = DateTime)]
     opened_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
-    last_seen: Timestamp,
+    last_seen_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// The address of the network it was opened from.
-    address: String,
+    network: String,
     /// What the browser or program that opened it calls itself.
-    browser: String,
+    user_agent: String,
     /// Whether this request came in it.
     current: bool,
 }
@@ -91,7 +91,7 @@ impl Handle {
         let end = EndSession { user: caller.person.user, session: id };
         match self.actor.send(end).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(NotEnded::NoSuchSession)) => Err(no_such_session()),
+            Ok(Err(NotEnded::NoSuchSession)) => Err(session_not_found()),
             Ok(Err(NotEnded::Away(_))) | Err(_) => Err(cannot_end()),
         }
     }
@@ -110,10 +110,10 @@ impl Handle {
         Some(Listed {
             id: member.id,
             opened_at: record.opened_at,
-            last_seen: last_seen(record.opened_at, now, self.idle, member.left),
+            last_seen_at: last_seen(record.opened_at, now, self.idle, member.left),
             expires_at: record.expires_at,
-            address: record.origin.network,
-            browser: record.origin.user_agent,
+            network: record.origin.network,
+            user_agent: record.origin.user_agent,
             current: member.id == caller.session,
         })
     }
@@ -123,10 +123,10 @@ impl Handle {
         let line = |listed: Listed| SessionLine {
             id: listed.id.to_string(),
             current: listed.current,
-            browser: browser_in_words(&listed.browser),
-            address: listed.address,
+            browser: browser_in_words(&listed.user_agent),
+            address: listed.network,
             opened: moment(listed.opened_at, ago(listed.opened_at, now)),
-            seen: moment(listed.last_seen, ago(listed.last_seen, now)),
+            seen: moment(listed.last_seen_at, ago(listed.last_seen_at, now)),
             expires: moment(listed.expires_at, ahead(listed.expires_at, now)),
         };
         let browser = self.edge.browser(request);
@@ -150,8 +150,8 @@ async fn list(sessions: Data<Handle>, request: HttpRequest) -> HttpResponse {
         Err(problem) => return problem.respond(&request),
     };
     let Ok(members) = sessions.store.of_user(caller.person.user).await else {
-        let detail = "Where you are signed in cannot be told now. Try again in a moment.";
-        return Problem::unavailable("sessions-away", detail).respond(&request);
+        let detail = "Your sessions cannot be listed now. Try again in a moment.";
+        return Problem::unavailable("sessions-unavailable", detail).respond(&request);
     };
     let now = sessions.clock.now();
     let listed: Vec<Listed> =
@@ -182,7 +182,7 @@ async fn end_by_form(
 async fn end_as_asked(sessions: &Handle, request: &HttpRequest, id: &str, asked: Asked) -> HttpResponse {
     let ended = async {
         let caller = sessions.edge.callers.at_least(request, Role::Voter).await?;
-        let id = SessionId::parse(id).map_err(|_| no_such_session())?;
+        let id = SessionId::parse(id).map_err(|_| session_not_found())?;
         sessions.end(&caller, id).await?;
         Ok(id == caller.session)
     };
@@ -269,18 +269,18 @@ fn done(asked: Asked, back: &'static str) -> HttpResponse {
     }
 }
 
-fn no_such_session() -> Problem {
-    let detail = "You have no session of this name. /sessions lists those you have.";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-session", "No such session", detail)
+fn session_not_found() -> Problem {
+    let detail = "You have no session with this id. GET /sessions lists your sessions.";
+    Problem::new(StatusCode::NOT_FOUND, "session-not-found", "Session not found", detail)
 }
 
 fn cannot_end() -> Problem {
     let detail = "The session cannot be ended now, and may go on. Try again in a moment.";
-    Problem::unavailable("sessions-away", detail)
+    Problem::unavailable("sessions-unavailable", detail)
 }
 
 fn only_forgotten() -> Problem {
     let detail = "This browser has forgotten that you are signed in, but the session itself cannot be ended now, and \
                   may go on. Sign in again in a moment and end it there.";
-    Problem::unavailable("sessions-away", detail)
+    Problem::unavailable("sessions-unavailable", detail)
 }

@@ -70,7 +70,7 @@ pub async fn read_bytes(payload: Payload, most: usize, within: Duration) -> Resu
     let read = tokio::time::timeout(within, payload.to_bytes_limited(most)).await;
     let Ok(read) = read else {
         let detail = format!("The request did not come to its end within {} seconds.", within.as_secs());
-        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "Too slow", detail));
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "Request too slow", detail));
     };
     match read {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -80,7 +80,7 @@ pub async fn read_bytes(payload: Payload, most: usize, within: Duration) -> Resu
         }
         Err(_exceeded) => {
             let detail = format!("A request to this address may hold at most {most} bytes.");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail))
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Request too large", detail))
         }
     }
 }

@@ -59,7 +59,7 @@ impl Callers {
     /// browser's access token has run out and its refresh token has not, the response brings it a new one.
     ///
     /// # Errors
-    /// 401 `token-refused`, which makes a browser forget its cookies; 503 `sessions-away`.
+    /// 401 `invalid-token`, which makes a browser forget its cookies; 503 `sessions-unavailable`.
     pub async fn caller(&self, request: &HttpRequest) -> Result<Option<Caller>, Problem> {
         let judged = request.extensions().get::<Judged>().cloned();
         if let Some(Judged(verdict)) = judged {
@@ -87,11 +87,11 @@ impl Callers {
     /// Who is calling, if they may do what takes this role.
     ///
     /// # Errors
-    /// 401 `sign-in` for nobody, 403 `not-allowed` below the role, and those of [`Callers::caller`].
+    /// 401 `sign-in-required` for nobody, 403 `forbidden` below the role, and those of [`Callers::caller`].
     pub async fn at_least(&self, request: &HttpRequest, role: Role) -> Result<Caller, Problem> {
-        let caller = self.caller(request).await?.ok_or_else(Problem::sign_in)?;
+        let caller = self.caller(request).await?.ok_or_else(Problem::sign_in_required)?;
         if caller.person.role < role {
-            return Err(not_allowed(role));
+            return Err(forbidden(role));
         }
         Ok(caller)
     }
@@ -133,15 +133,15 @@ impl Callers {
     /// New tokens for whoever holds this one, while its session is alive.
     ///
     /// # Errors
-    /// 401 `token-refused`, 503 `sessions-away`.
+    /// 401 `invalid-token`, 503 `sessions-unavailable`.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, Problem> {
-        let claims = self.read(refresh_token, Usage::Refresh).map_err(|_| Problem::token_refused())?;
+        let claims = self.read(refresh_token, Usage::Refresh).map_err(|_| Problem::invalid_token())?;
         let record = self.session(&claims).await?;
         Ok(self.tokens(claims.sub, claims.sid, record.expires_at))
     }
 
     async fn program(&self, token: &str) -> Result<Caller, Problem> {
-        let claims = self.read(token, Usage::Access).map_err(|_| Problem::token_refused())?;
+        let claims = self.read(token, Usage::Access).map_err(|_| Problem::invalid_token())?;
         let record = self.session(&claims).await?;
         Ok(Caller { person: record.person, session: claims.sid })
     }
@@ -158,11 +158,11 @@ impl Callers {
                 None => return Ok(None),
             },
         };
-        let forgetting = |problem: Problem| match problem.is_token_refused() {
+        let forgetting = |problem: Problem| match problem.is_invalid_token() {
             true => self.forget().into_iter().fold(problem, Problem::with_cookie),
             false => problem,
         };
-        let claims = read.map_err(|_| forgetting(Problem::token_refused()))?;
+        let claims = read.map_err(|_| forgetting(Problem::invalid_token()))?;
         let record = self.session(&claims).await.map_err(forgetting)?;
         if is_renewed {
             let tokens = self.tokens(claims.sub, claims.sid, record.expires_at);
@@ -178,8 +178,8 @@ impl Callers {
 
     /// The session that a good token names.
     async fn session(&self, claims: &Claims) -> Result<Record, Problem> {
-        let found = self.sessions.find(claims.sid).await.map_err(|_| sessions_away())?;
-        found.filter(|record| record.person.user == claims.sub).ok_or_else(Problem::token_refused)
+        let found = self.sessions.find(claims.sid).await.map_err(|_| sessions_unavailable())?;
+        found.filter(|record| record.person.user == claims.sub).ok_or_else(Problem::invalid_token)
     }
 
     fn cookie(&self, name: Name, token: String, expires_at: Timestamp) -> Cookie<'static> {
@@ -205,18 +205,17 @@ fn bearer(request: &HttpRequest) -> Option<String> {
     scheme.eq_ignore_ascii_case(SCHEME.as_bytes()).then(|| String::from_utf8_lossy(token).trim().to_owned())
 }
 
-fn not_allowed(role: Role) -> Problem {
-    Problem::not_allowed(match role {
-        Role::Voter => "This takes an account.",
-        Role::Organiser => "This takes the role of an organiser. An administrator can give it.",
-        Role::Admin => "This takes the role of an administrator.",
+fn forbidden(role: Role) -> Problem {
+    Problem::forbidden(match role {
+        Role::Voter => "You need an account.",
+        Role::Organiser => "You need the organiser role. An administrator can give it to you.",
+        Role::Admin => "You need the administrator role.",
     })
 }
 
-fn sessions_away() -> Problem {
-    let detail =
-        "Whether you are signed in cannot be checked now. Nothing was accepted; try again in a moment.";
-    Problem::unavailable("sessions-away", detail)
+fn sessions_unavailable() -> Problem {
+    let detail = "Sign-ins cannot be checked now. Nothing was accepted; try again in a moment.";
+    Problem::unavailable("sessions-unavailable", detail)
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ fn is_cross_site(request: &ServiceRequest) -> bool {
 
 fn cross_site() -> Problem {
     let detail = "This request came from another site's page. Open the page here and try again.";
-    Problem::new(StatusCode::FORBIDDEN, "cross-site", "Not from another site", detail)
+    Problem::new(StatusCode::FORBIDDEN, "cross-site", "Cross-site request", detail)
 }
 
 /// The methods that an address does have are those that the document of this process tells of.
@@ -170,8 +170,9 @@ async fn wrong_method(request: HttpRequest, document: Option<Data<Document>>) ->
     let pattern = request.match_pattern().unwrap_or_default();
     let allowed = document.and_then(|document| document.methods_at(&pattern));
     let allowed = allowed.unwrap_or_else(|| "GET, HEAD".to_owned());
-    let detail = format!("This address does not answer to this method. It has {allowed}.");
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "Wrong method", detail);
+    let detail = format!("This address does not take this method. It takes {allowed}.");
+    let problem =
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed", detail);
     let mut response = problem.respond(&request);
     if let Ok(allowed) = HeaderValue::from_str(&allowed) {
         response.headers_mut().insert(header::ALLOW, allowed);

@@ -101,7 +101,7 @@ impl fmt::Debug for Browser {
 fn not_from_here() -> Problem {
     let detail = "This form was not opened in this browser, or it is too old. Open the page again, with cookies \
                   allowed, and send it once more.";
-    Problem::new(StatusCode::FORBIDDEN, "csrf", "Not this browser's form", detail)
+    Problem::new(StatusCode::FORBIDDEN, "csrf", "Invalid form token", detail)
 }
 
 #[cfg(test)]

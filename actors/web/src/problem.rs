@@ -15,7 +15,7 @@ use crate::callers::visitor_known;
 
 /// After how many seconds it makes sense to try again when something is away.
 pub const RETRY_AFTER: u64 = 2;
-const TOKEN_REFUSED: &str = "token-refused";
+const INVALID_TOKEN: &str = "invalid-token";
 
 /// Why a request was refused, in words for whoever sent it. Never holds a cause from inside.
 #[derive(Clone, Debug, Serialize)]
@@ -82,9 +82,9 @@ impl Problem {
         }
     }
 
-    /// 409: well-formed and valid, but not as things stand.
+    /// 409: well-formed and valid, but in conflict with what is there.
     pub fn conflict(kind: &'static str, why: &dyn std::fmt::Display) -> Self {
-        Self::new(StatusCode::CONFLICT, kind, "Not as things stand", sentence(&why.to_string()))
+        Self::new(StatusCode::CONFLICT, kind, "Conflict", sentence(&why.to_string()))
     }
 
     /// 400: not what the address takes.
@@ -92,9 +92,14 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed", "Malformed request", sentence(why))
     }
 
-    /// 401: whoever is calling cannot be told.
-    pub fn unknown_caller(why: &dyn std::fmt::Display) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unknown-caller", "Not known", sentence(&why.to_string()))
+    /// 401: the caller cannot be identified.
+    pub fn unidentified_caller(why: &dyn std::fmt::Display) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unidentified-caller",
+            "Unidentified caller",
+            sentence(&why.to_string()),
+        )
     }
 
     /// 403: the round is another organiser's.
@@ -103,46 +108,51 @@ impl Problem {
     }
 
     /// 401: this takes somebody who is signed in, and nobody is. A browser that opens a page is sent to sign in.
-    pub fn sign_in() -> Self {
+    pub fn sign_in_required() -> Self {
         let detail = "Sign in first.";
-        Self::new(StatusCode::UNAUTHORIZED, "sign-in", "Not signed in", detail).ending_at_sign_in()
+        Self::new(StatusCode::UNAUTHORIZED, "sign-in-required", "Sign-in required", detail)
+            .ending_at_sign_in()
     }
 
     /// 401: the token has run out, or is not ours, or its session has ended. It does not say which.
-    pub fn token_refused() -> Self {
+    pub fn invalid_token() -> Self {
         let detail =
             "You are not signed in any more. Sign in again; a program may ask for a new token at /token.";
-        Self::new(StatusCode::UNAUTHORIZED, TOKEN_REFUSED, "Not signed in", detail).ending_at_sign_in()
+        Self::new(StatusCode::UNAUTHORIZED, INVALID_TOKEN, "Invalid token", detail).ending_at_sign_in()
     }
 
     /// 403: known, but not allowed.
-    pub fn not_allowed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "not-allowed", "Not allowed", detail)
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Forbidden", detail)
     }
 
     /// 404: there is no such round.
-    pub fn no_such_round() -> Self {
-        let detail = "There is no round of this name. /rounds lists those there are.";
-        Self::new(StatusCode::NOT_FOUND, "no-such-round", "No such round", detail)
+    pub fn round_not_found() -> Self {
+        let detail = "There is no round with this name. GET /rounds lists the rounds.";
+        Self::new(StatusCode::NOT_FOUND, "round-not-found", "Round not found", detail)
     }
 
     /// 422: well-formed, but these fields are not valid.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let said: Vec<String> =
             errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect();
-        let problem =
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Not valid", sentence(&said.join("; ")));
+        let problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "Invalid request",
+            sentence(&said.join("; ")),
+        );
         Self { errors, ..problem }
     }
 
-    /// 503: something that is needed is away. Tells when to try again.
+    /// 503: a dependency is unavailable. Tells when to try again.
     pub fn unavailable(kind: &'static str, detail: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "Not now", detail).tried_again_after(RETRY_AFTER)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, "Unavailable", detail).tried_again_after(RETRY_AFTER)
     }
 
     /// 429: too fast. Tells after how many seconds to try again.
-    pub fn too_many(retry_after_secs: u64, detail: impl Into<String>) -> Self {
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once", detail);
+    pub fn rate_limited(retry_after_secs: u64, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Rate limited", detail);
         problem.tried_again_after(retry_after_secs)
     }
 
@@ -151,8 +161,7 @@ impl Problem {
         let request_id = TraceContext::start().trace_id();
         error!(request_id, doing, %cause, "a request failed");
         let detail = "Something went wrong. Nothing was accepted.";
-        let mut problem =
-            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail);
+        let mut problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail);
         problem.beside.request_id = Some(request_id);
         problem
     }
@@ -207,8 +216,8 @@ impl Problem {
         &self.errors
     }
 
-    pub(crate) fn is_token_refused(&self) -> bool {
-        self.kind == TOKEN_REFUSED
+    pub(crate) fn is_invalid_token(&self) -> bool {
+        self.kind == INVALID_TOKEN
     }
 
     /// The response: a page when the request asks for one, problem+json otherwise. A browser that opened a page and
@@ -335,7 +344,7 @@ mod tests {
     async fn a_browser_gets_a_page_and_everyone_learns_when_to_come_back() {
         let request =
             TestRequest::default().insert_header((header::ACCEPT, "text/html,*/*;q=0.8")).to_http_request();
-        let response = Problem::unavailable("log-away", "Try again.").respond(&request);
+        let response = Problem::unavailable("log-unavailable", "Try again.").respond(&request);
         assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "2");
         assert_eq!(response.headers().get(header::CONTENT_TYPE).unwrap(), "text/html; charset=utf-8");
     }
@@ -344,13 +353,13 @@ mod tests {
     async fn whoever_opens_a_page_is_sent_to_sign_in_and_back() {
         let page = ("Accept", "text/html");
         let request = TestRequest::get().uri("/account?tab=1&x=%C3%A9").insert_header(page).to_http_request();
-        let response = Problem::sign_in().respond(&request);
+        let response = Problem::sign_in_required().respond(&request);
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let to = response.headers().get(header::LOCATION).unwrap();
         assert_eq!(to, "/login?next=%2Faccount%3Ftab%3D1%26x%3D%25C3%25A9");
 
         let request = TestRequest::post().uri("/account").insert_header(page).to_http_request();
-        let response = Problem::sign_in().respond(&request);
+        let response = Problem::sign_in_required().respond(&request);
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         let body = to_bytes(response.into_body()).await.unwrap();
         assert!(String::from_utf8_lossy(&body).contains("href=\"/login\""));
@@ -359,7 +368,7 @@ mod tests {
     #[actix_web::test]
     async fn a_program_that_is_not_signed_in_is_told_by_what_it_could_be() {
         let cookie = |name| Cookie::new(name, "");
-        let problem = Problem::token_refused().with_cookie(cookie("a")).with_cookie(cookie("b"));
+        let problem = Problem::invalid_token().with_cookie(cookie("a")).with_cookie(cookie("b"));
         let response = problem.respond(&TestRequest::default().to_http_request());
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.headers().get(header::WWW_AUTHENTICATE).unwrap(), "Bearer");
@@ -368,7 +377,7 @@ mod tests {
 
     #[actix_web::test]
     async fn whoever_is_too_fast_learns_when_to_come_back() {
-        let problem = Problem::too_many(17, "Slower, please.");
+        let problem = Problem::rate_limited(17, "Slower, please.");
         let response = problem.respond(&TestRequest::default().to_http_request());
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers().get(header::RETRY_AFTER).unwrap(), "17");
@@ -377,9 +386,9 @@ mod tests {
     #[test]
     fn a_problem_has_a_version_or_a_request_id_only_where_it_makes_sense() {
         let json = |problem| serde_json::to_value::<Problem>(problem).unwrap();
-        let plain = json(Problem::sign_in().with_cookie(Cookie::new("a", "b")));
+        let plain = json(Problem::sign_in_required().with_cookie(Cookie::new("a", "b")));
         is_told_as("sign_in", &plain);
-        is_told_as("with_version", &json(Problem::sign_in().with_version(7)));
+        is_told_as("with_version", &json(Problem::sign_in_required().with_version(7)));
         let mut internal = json(Problem::internal("do a thing", &"why"));
         assert!(internal["request_id"].is_string());
         internal["request_id"] = "[request_id]".into();
@@ -388,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_not_shown_by_debug() {
-        let problem = Problem::sign_in().with_cookie(Cookie::new("urna_access", "a token"));
+        let problem = Problem::sign_in_required().with_cookie(Cookie::new("urna_access", "a token"));
         assert!(!format!("{problem:?}").contains("a token"));
     }
 }

@@ -28,16 +28,16 @@ pub struct Accounts {
     admin_password_file: Option<PathBuf>,
 
     /// How long an access token is good for, such as 90s or 15m. A browser gets the next one by itself
-    #[arg(long, env = "URNA_TOKEN_LIFE", default_value = "15m", value_parser = span)]
-    pub token_life: Duration,
+    #[arg(long, env = "URNA_ACCESS_TOKEN_TTL", default_value = "15m", value_parser = span)]
+    pub access_token_ttl: Duration,
 
     /// After how long without use a session ends, such as 12h or 7d
-    #[arg(long, env = "URNA_SESSION_IDLE", default_value = "7d", value_parser = span)]
-    pub session_idle: Duration,
+    #[arg(long, env = "URNA_SESSION_IDLE_TIMEOUT", default_value = "7d", value_parser = span)]
+    pub session_idle_timeout: Duration,
 
     /// After how long a session ends, however much it is used
-    #[arg(long, env = "URNA_SESSION_LONGEST", default_value = "30d", value_parser = span)]
-    pub session_longest: Duration,
+    #[arg(long, env = "URNA_SESSION_MAX_AGE", default_value = "30d", value_parser = span)]
+    pub session_max_age: Duration,
 }
 
 impl Accounts {

@@ -64,8 +64,8 @@ pub struct Settings {
     pub limits: Limits,
 
     /// How many ballots may wait in one box before further ones are told to come back
-    #[arg(long, env = "URNA_WAITING_MAX", default_value_t = vote::WAITING_MAX, help_heading = "Voting")]
-    pub waiting_max: usize,
+    #[arg(long, env = "URNA_BALLOT_QUEUE_MAX", default_value_t = vote::WAITING_MAX, help_heading = "Voting")]
+    pub ballot_queue_max: usize,
 
     /// How watchers are told.
     #[command(flatten)]
@@ -112,16 +112,16 @@ impl Watching {
 #[command(next_help_heading = "Demonstration round")]
 pub struct Demonstration {
     /// The options of the demonstration round, separated by commas
-    #[arg(long, env = "URNA_VOTE_OPTIONS", default_value = "Cats,Dogs", value_delimiter = ',')]
-    pub vote_options: Vec<String>,
+    #[arg(long, env = "URNA_DEMO_OPTIONS", default_value = "Cats,Dogs", value_delimiter = ',')]
+    pub demo_options: Vec<String>,
 
     /// The title of the demonstration round
-    #[arg(long, env = "URNA_VOTE_TITLE", default_value = "Cats or dogs?")]
-    pub vote_title: String,
+    #[arg(long, env = "URNA_DEMO_TITLE", default_value = "Cats or dogs?")]
+    pub demo_title: String,
 
     /// When the demonstration round closes by itself, such as 2026-11-21T20:00:00Z [default: by hand only]
-    #[arg(long, env = "URNA_VOTE_CLOSES_AT", value_parser = Timestamp::parse)]
-    pub vote_closes_at: Option<Timestamp>,
+    #[arg(long, env = "URNA_DEMO_CLOSES_AT", value_parser = Timestamp::parse)]
+    pub demo_closes_at: Option<Timestamp>,
 }
 
 /// What is logged, and how.
@@ -359,12 +359,12 @@ mod tests {
 
     #[test]
     fn spans_of_time_are_written_as_people_write_them() {
-        let accounts = settings(&["--token-life", "90s", "--session-longest", "1d 12h"]).accounts;
-        assert_eq!(accounts.token_life, Duration::from_secs(90));
-        assert_eq!(accounts.session_longest, Duration::from_secs(36 * 60 * 60));
-        assert_eq!(accounts.session_idle, Duration::from_secs(7 * 24 * 60 * 60), "the default");
+        let accounts = settings(&["--access-token-ttl", "90s", "--session-max-age", "1d 12h"]).accounts;
+        assert_eq!(accounts.access_token_ttl, Duration::from_secs(90));
+        assert_eq!(accounts.session_max_age, Duration::from_secs(36 * 60 * 60));
+        assert_eq!(accounts.session_idle_timeout, Duration::from_secs(7 * 24 * 60 * 60), "the default");
         let refused =
-            |span| Settings::command().try_get_matches_from(["urna", "--token-life", span]).is_err();
+            |span| Settings::command().try_get_matches_from(["urna", "--access-token-ttl", span]).is_err();
         assert!(refused("15") && refused("999ms") && refused("-1s") && refused(""));
     }
 }

@@ -18,7 +18,7 @@ use crate::routes::{STATIC, TABLE};
 /// The methods that the document may tell of.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 /// The kinds that may be answered anywhere: the document tells of them once.
-const ANYWHERE: [&str; 3] = ["internal", "not-found", "wrong-method"];
+const ANYWHERE: [&str; 3] = ["internal", "not-found", "method-not-allowed"];
 
 /// One method of one address, as the document tells of it.
 struct Operation<'a> {

@@ -13,50 +13,50 @@ use crate::shapes::is_as_shown;
 
 /// What takes a server that is away, a process that has just begun, a crowd, or ten seconds. Other tests do that.
 const ELSEWHERE: [&str; 16] = [
-    "accounts-away",
+    "accounts-unavailable",
     "busy",
-    "full",
+    "queue-full",
     "incomplete",
     "last-admin",
-    "log-away",
+    "log-unavailable",
     "not-ready",
-    "pictures-away",
-    "round-over",
+    "pictures-unavailable",
+    "closing-time-passed",
     "session-not-opened",
-    "sessions-away",
-    "too-many",
+    "sessions-unavailable",
+    "rate-limited",
     "too-slow",
     "unconfirmed",
-    "no-such-receipt",
-    "no-such-picture",
+    "receipt-not-found",
+    "picture-not-found",
 ];
 /// What is refused by a rule that has tests of its own: who may vote, and in which state what may be done.
 const BY_RULES: [&str; 14] = [
     "already-voted",
     "ballot-id-reused",
     "email-taken",
-    "invite-needed",
-    "invite-refused",
+    "invite-required",
+    "invalid-invite",
     "program-voters-not-allowed",
-    "not-invited",
-    "not-on-the-list",
+    "invites-not-allowed",
+    "not-eligible",
     "results-hidden",
     "results-not-final",
-    "round-open",
+    "token-required",
     "too-few-options",
-    "unknown-caller",
+    "unidentified-caller",
     "wrong-password",
 ];
 
 /// What takes what is not in the examples: a picture, or somebody who saves at the same moment.
 const OF_STATE: [(&str, &str); 7] = [
-    ("put_picture", "changed-meanwhile"),
-    ("remove_picture", "round-begun"),
-    ("change_me", "changed-meanwhile"),
-    ("set_role", "changed-meanwhile"),
-    ("save_role", "changed-meanwhile"),
-    ("save_profile", "changed-meanwhile"),
-    ("save_password", "changed-meanwhile"),
+    ("put_picture", "version-conflict"),
+    ("remove_picture", "round-already-opened"),
+    ("change_me", "version-conflict"),
+    ("set_role", "version-conflict"),
+    ("save_role", "version-conflict"),
+    ("save_profile", "version-conflict"),
+    ("save_password", "version-conflict"),
 ];
 
 /// Who asks, and in which rounds.
@@ -103,21 +103,21 @@ impl Cast {
         let asked = Asked::of(operation, &self.user);
         let admin = &self.admin;
         Some(match (status, kind) {
-            (401, "sign-in") => (&self.nobody, asked.in_round("members")),
-            (401, "token-refused") => {
+            (401, "sign-in-required") => (&self.nobody, asked.in_round("members")),
+            (401, "invalid-token") => {
                 (&self.nobody, asked.with("Authorization", "Bearer x.y.z").of_token("x").in_round("members"))
             }
             (403, "cross-site") => (admin, asked.with("Sec-Fetch-Site", "cross-site")),
             (403, "csrf") => (admin, asked.by_form(operation)?),
-            (403, "not-allowed") => (&self.voter, asked),
+            (403, "forbidden") => (&self.voter, asked),
             (403, "not-your-round") => (&self.other, asked),
-            (404, "no-such-option") => (admin, asked.at("/ann", "/nobody")),
+            (404, "option-not-found") => (admin, asked.at("/ann", "/nobody")),
             (404, _) => (admin, asked.at("board", "no-such-thing").at(&self.user, "no-such-thing")),
             (409, "round-closed") => (admin, asked.at("/board", "/over").in_round("over")),
-            (409, "round-begun") => (admin, asked.at("/board", "/begun").with_title()),
+            (409, "round-already-opened") => (admin, asked.at("/board", "/begun").with_title()),
             (409, "round-not-open") => (admin, asked.in_round("board")),
-            (409, "round-exists") => (admin, asked.with_id("begun")),
-            (409, "changed-meanwhile") => (admin, asked.with("If-Match", "\"1\"")),
+            (409, "round-id-taken") => (admin, asked.with_id("begun")),
+            (409, "version-conflict") => (admin, asked.with("If-Match", "\"1\"")),
             (400, "malformed") => (admin, asked.sending(b"{")),
             (413, _) => (admin, asked.or_form(operation).sending(&vec![b' '; 6 * 1024 * 1024])),
             (415, _) => (admin, asked.with("Content-Type", "text/plain")),

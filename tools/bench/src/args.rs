@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 
-    /// A setting of the measured Urna, such as URNA_WAITING_MAX=1000. May be given again
+    /// A setting of the measured Urna, such as URNA_BALLOT_QUEUE_MAX=1000. May be given again
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub settings: Vec<Setting>,
 

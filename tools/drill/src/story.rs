@@ -80,7 +80,7 @@ impl Told {
     /// Reads an answer to `ballot`.
     pub fn of(answer: &Answer, ballot: &str) -> Self {
         let body = &answer.body;
-        let (sequence, place) = (body["sequence"].as_u64(), body["place"].as_u64());
+        let (sequence, place) = (body["sequence"].as_u64(), body["index"].as_u64());
         match (answer.status.as_u16(), body["type"].as_str()) {
             // The answer was cut off.
             (201 | 409 | 503, None) if body.is_null() => Self::Nothing,

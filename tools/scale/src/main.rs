@@ -20,8 +20,8 @@ struct Command {
     args: Args,
 
     /// How many ballots may wait in one box before further voters are told to come back: Urna's setting
-    #[arg(long, env = "URNA_WAITING_MAX", default_value_t = vote::WAITING_MAX)]
-    waiting_max: usize,
+    #[arg(long, env = "URNA_BALLOT_QUEUE_MAX", default_value_t = vote::WAITING_MAX)]
+    ballot_queue_max: usize,
 
     /// How many events a second a watcher gets at most: Urna's setting
     #[arg(long, env = "URNA_EVENTS_PER_SECOND", default_value_t = result::EVENTS_PER_SECOND,
@@ -30,7 +30,7 @@ struct Command {
 }
 
 fn main() -> ExitCode {
-    let Command { args, waiting_max, events_per_second } = Command::parse();
+    let Command { args, ballot_queue_max, events_per_second } = Command::parse();
     let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let constants = Constants {
         block_max: number(subjects::ballot::BLOCK_MAX),
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         crowd: number(vote::CROWD),
         crowd_every: vote::CROWD_EVERY,
         voter_bytes: VOTER_BYTES,
-        waiting_max: number(waiting_max),
+        waiting_max: number(ballot_queue_max),
         come_again_after: Duration::from_secs(web::problem::RETRY_AFTER),
         run_every: nats::intake::RUN_EVERY,
         large_run_every: nats::intake::LARGE_RUN_EVERY,

@@ -200,7 +200,7 @@ impl Audit {
                 .get(ballot)
                 .unwrap_or_else(|| panic!("accepted ballot {ballot} is not in the log"));
             assert_eq!(answer.body["sequence"], place.0);
-            assert_eq!(answer.body["place"], place.1);
+            assert_eq!(answer.body["index"], place.1);
         }
     }
 }

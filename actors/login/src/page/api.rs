@@ -19,13 +19,12 @@ const SOMEBODY: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 const WRONG_PASSWORD: Kind =
     kind(401, "wrong-password", "E-mail or password is wrong. It does not say which.");
 const EMAIL_TAKEN: Kind = kind(409, "email-taken", "The address has an account already.");
-const CHANGED_MEANWHILE: Kind =
-    kind(409, "changed-meanwhile", "Somebody else was changing the same account.");
+const VERSION_CONFLICT: Kind = kind(409, "version-conflict", "Somebody else was changing the same account.");
 const LAST_ADMIN: Kind = kind(409, "last-admin", "Nobody would be left who is an administrator.");
-const NO_SUCH_ACCOUNT: Kind = kind(404, "no-such-account", "There is no such account.");
+const ACCOUNT_NOT_FOUND: Kind = kind(404, "account-not-found", "There is no such account.");
 const NOT_OPENED: Kind = kind(503, "session-not-opened", "No session was opened. What was registered stays.");
 const BUSY: Kind = kind(503, "busy", "Too many people sign in at once. Nothing was accepted.");
-const ACCOUNTS_AWAY: Kind = kind(503, "accounts-away", "The accounts cannot be reached now.");
+const ACCOUNTS_UNAVAILABLE: Kind = kind(503, "accounts-unavailable", "The accounts cannot be reached now.");
 
 /// What somebody may do.
 #[derive(ToSchema)]
@@ -110,7 +109,7 @@ pub fn operations() -> Vec<Operation> {
             .is(ACCOUNTS, "Who I am", "One's own name, address and role.")
             .takes_role(Role::Voter)
             .answers::<Shown>(200, "The account.")
-            .refuses(&[ACCOUNTS_AWAY]),
+            .refuses(&[ACCOUNTS_UNAVAILABLE]),
         change_me(),
         list_users(),
         Operation::patch("/users/{id}", "set_role")
@@ -119,7 +118,7 @@ pub fn operations() -> Vec<Operation> {
             .named("id", "Whose.", SOMEBODY)
             .takes::<users::Wanted>(json!({ "role": "organiser" }))
             .answers::<Shown>(200, "The account as it is now.")
-            .refuses(&[NO_SUCH_ACCOUNT, LAST_ADMIN, CHANGED_MEANWHILE, ACCOUNTS_AWAY]),
+            .refuses(&[ACCOUNT_NOT_FOUND, LAST_ADMIN, VERSION_CONFLICT, ACCOUNTS_UNAVAILABLE]),
         page("/login", "login_page", "The form to sign in")
             .asked("next", "Where to go on.", any_text(), json!("/vote/demo"))
             .leads_on("Somebody is signed in already."),
@@ -129,21 +128,21 @@ pub fn operations() -> Vec<Operation> {
         page("/account", "account_page", "One's own account")
             .takes_role(Role::Voter)
             .leads_on("A browser is led to `/login`.")
-            .refuses(&[ACCOUNTS_AWAY]),
+            .refuses(&[ACCOUNTS_UNAVAILABLE]),
         form::<ProfileFields>("/account/profile", "save_profile", "Save name and address").refuses(&[
             EMAIL_TAKEN,
-            CHANGED_MEANWHILE,
-            kinds::TOO_MANY,
+            VERSION_CONFLICT,
+            kinds::RATE_LIMITED,
             BUSY,
         ]),
         form::<PasswordFields>("/account/password", "save_password", "Save another password").refuses(&[
-            CHANGED_MEANWHILE,
-            kinds::TOO_MANY,
+            VERSION_CONFLICT,
+            kinds::RATE_LIMITED,
             BUSY,
         ]),
         form::<RoleFields>("/users/{id}", "save_role", "Save somebody's role")
             .named("id", "Whose.", SOMEBODY)
-            .refuses(&[kinds::NOT_ALLOWED, NO_SUCH_ACCOUNT, LAST_ADMIN, CHANGED_MEANWHILE]),
+            .refuses(&[kinds::FORBIDDEN, ACCOUNT_NOT_FOUND, LAST_ADMIN, VERSION_CONFLICT]),
     ]
 }
 
@@ -159,7 +158,7 @@ fn register() -> Operation {
             "password": "a fine long password" }))
         .answers::<Welcome>(201, "The account is made, and signed in.")
         .leads_on("The form was accepted.")
-        .refuses(&[EMAIL_TAKEN, kinds::TOO_MANY, NOT_OPENED, BUSY, ACCOUNTS_AWAY])
+        .refuses(&[EMAIL_TAKEN, kinds::RATE_LIMITED, NOT_OPENED, BUSY, ACCOUNTS_UNAVAILABLE])
 }
 
 fn log_in() -> Operation {
@@ -172,7 +171,7 @@ fn log_in() -> Operation {
         )
         .answers::<Welcome>(200, "Signed in.")
         .leads_on("The form was accepted.")
-        .refuses(&[WRONG_PASSWORD, kinds::TOO_MANY, NOT_OPENED, BUSY, ACCOUNTS_AWAY])
+        .refuses(&[WRONG_PASSWORD, kinds::RATE_LIMITED, NOT_OPENED, BUSY, ACCOUNTS_UNAVAILABLE])
 }
 
 fn change_me() -> Operation {
@@ -183,7 +182,7 @@ fn change_me() -> Operation {
         .takes_role(Role::Voter)
         .takes::<account::Wanted>(json!({ "name": "Ann Example" }))
         .answers::<Shown>(200, "The account as it is now.")
-        .refuses(&[EMAIL_TAKEN, CHANGED_MEANWHILE, kinds::TOO_MANY, BUSY, ACCOUNTS_AWAY])
+        .refuses(&[EMAIL_TAKEN, VERSION_CONFLICT, kinds::RATE_LIMITED, BUSY, ACCOUNTS_UNAVAILABLE])
 }
 
 fn list_users() -> Operation {
@@ -192,11 +191,11 @@ fn list_users() -> Operation {
         .takes_role(Role::Admin)
         .asked("q", "The beginning of a name or an address.", text_up_to(PREFIX_MAX), json!("ann"))
         .asked("after", "The `next` of the list before.", text_up_to(36), json!(SOMEBODY))
-        .asked("limit", "So many at the most.", whole(1, LISTED_MAX.into()), json!(50))
+        .asked("limit", "At most this many.", whole(1, LISTED_MAX.into()), json!(50))
         .answers::<List>(200, "Some of them.")
         .answers_text(200, "The same as a page.", "text/html; charset=utf-8")
         .leads_on("A browser is led to `/login`.")
-        .refuses(&[kinds::INVALID, ACCOUNTS_AWAY])
+        .refuses(&[kinds::INVALID, ACCOUNTS_UNAVAILABLE])
 }
 
 fn page(path: &'static str, id: &'static str, summary: &'static str) -> Operation {
@@ -209,5 +208,5 @@ fn form<T: ToSchema>(path: &'static str, id: &'static str, summary: &'static str
         .takes_role(Role::Voter)
         .takes_form::<T>(json!({ "csrf": "" }))
         .leads_on("It is saved.")
-        .refuses(&[ACCOUNTS_AWAY])
+        .refuses(&[ACCOUNTS_UNAVAILABLE])
 }

@@ -119,7 +119,7 @@ fn problem_of(not_done: &NotDone, old: &str) -> Problem {
     match not_done {
         NotDone::WrongPassword => {
             let detail = "E-mail or password is wrong.";
-            Problem::new(StatusCode::UNAUTHORIZED, "wrong-password", "Not signed in", detail)
+            Problem::new(StatusCode::UNAUTHORIZED, "wrong-password", "Wrong password", detail)
         }
         NotDone::WrongOldPassword | NotDone::OldPasswordMissing => {
             Problem::invalid(vec![field_error(old, not_done)])
@@ -146,20 +146,20 @@ fn problem_of_account(not_kept: &NotKept) -> Problem {
     match not_kept {
         NotKept::EmailTaken => Problem::conflict("email-taken", not_kept)
             .naming(vec![field_error("email", "has an account already")]),
-        NotKept::Moved => Problem::conflict("changed-meanwhile", not_kept),
+        NotKept::Moved => Problem::conflict("version-conflict", not_kept),
         NotKept::LastAdmin => Problem::conflict("last-admin", not_kept),
-        NotKept::NoSuchAccount => no_such_account(),
+        NotKept::NoSuchAccount => account_not_found(),
         NotKept::Away(fault) => {
             warn!(%fault, "the accounts are away");
             let detail = "The accounts cannot be reached now. Try again in a moment.";
-            Problem::unavailable("accounts-away", detail)
+            Problem::unavailable("accounts-unavailable", detail)
         }
     }
 }
 
-fn no_such_account() -> Problem {
+fn account_not_found() -> Problem {
     let detail = "There is no such account.";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-account", "No such account", detail)
+    Problem::new(StatusCode::NOT_FOUND, "account-not-found", "Account not found", detail)
 }
 
 fn wrong_type(detail: &str) -> Problem {

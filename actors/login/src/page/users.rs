@@ -10,7 +10,7 @@ use templates::{UserLine, UsersPage, Visitor};
 use utoipa::ToSchema;
 
 use crate::Handle;
-use crate::page::{Shown, no_such_account, problem_of, read_json};
+use crate::page::{Shown, account_not_found, problem_of, read_json};
 use crate::rules::{next_path, noted, parse_role};
 use crate::store::{Account, Listing};
 
@@ -90,7 +90,7 @@ pub(super) async fn set_role(
 ) -> HttpResponse {
     let set = async {
         login.edge.callers.at_least(&request, Role::Admin).await?;
-        let user = UserId::parse(&id).map_err(|_| no_such_account())?;
+        let user = UserId::parse(&id).map_err(|_| account_not_found())?;
         let Wanted { role } = read_json(&request, payload, ROLE).await?;
         login.try_set_role(user, role).await
     };
@@ -111,7 +111,7 @@ pub(super) async fn save_role(
 ) -> HttpResponse {
     let read = async {
         login.edge.callers.at_least(&request, Role::Admin).await?;
-        let user = UserId::parse(&id).map_err(|_| no_such_account())?;
+        let user = UserId::parse(&id).map_err(|_| account_not_found())?;
         Ok::<_, Problem>((user, login.read_form(&request, payload, &["role", "back"]).await?))
     };
     let (user, form) = match read.await {

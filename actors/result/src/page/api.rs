@@ -11,11 +11,11 @@ const PAGES: &str = "pages";
 const ROUND: &str = "board";
 const HTML: &str = "text/html; charset=utf-8";
 
-const HIDDEN: Kind = kind(403, "results-hidden", "The round does not show its results to whoever asks yet.");
+const HIDDEN: Kind = kind(403, "results-hidden", "The round does not show its results to this caller yet.");
 const NOT_FINAL: Kind = kind(
     403,
     "results-not-final",
-    "As CSV everybody gets them after the close; whoever runs the round at any moment.",
+    "Everybody gets them as CSV after the close; the organiser gets them at any time.",
 );
 
 /// The shapes of what is shown, beside the types that hold it.
@@ -112,7 +112,7 @@ fn results() -> Operation {
         )
         .answers::<View>(200, "The results.")
         .answers_text(200, "The same as CSV.", "text/csv; charset=utf-8; header=present")
-        .refuses(&[HIDDEN, NOT_FINAL, kinds::NO_SUCH_ROUND, kinds::INVALID, kinds::NOT_READY])
+        .refuses(&[HIDDEN, NOT_FINAL, kinds::ROUND_NOT_FOUND, kinds::INVALID, kinds::NOT_READY])
 }
 
 fn events() -> Operation {
@@ -124,7 +124,7 @@ fn events() -> Operation {
         .knows_callers()
         .named("id", "The name of the round.", ROUND)
         .asked("only", "Where the round stands, and nothing else.", one_of(&["round"]), json!("round"))
-        .asked("as", "As far as everybody sees them.", one_of(&["everybody"]), json!("everybody"))
+        .asked("view", "What everybody may see, whoever is asking.", one_of(&["public"]), json!("public"))
         .heard(
             "X-Voted",
             "What `POST /vote` has answered under this name.",
@@ -132,7 +132,7 @@ fn events() -> Operation {
         )
         .heard("Last-Event-ID", "The id of the last event that was seen.", "7")
         .answers_text(200, "The events.", "text/event-stream")
-        .refuses(&[kinds::NO_SUCH_ROUND, kinds::INVALID, kinds::NOT_READY])
+        .refuses(&[kinds::ROUND_NOT_FOUND, kinds::INVALID, kinds::NOT_READY])
 }
 
 fn pages() -> [Operation; 3] {
@@ -146,7 +146,7 @@ fn pages() -> [Operation; 3] {
             .knows_callers()
             .named("round", "The name of the round.", ROUND)
             .answers_page("The page.")
-            .refuses(&[kinds::NO_SUCH_ROUND, kinds::NOT_READY]),
+            .refuses(&[kinds::ROUND_NOT_FOUND, kinds::NOT_READY]),
         Operation::get("/present/{round}", "present_page")
             .is(
                 PAGES,
@@ -156,7 +156,7 @@ fn pages() -> [Operation; 3] {
             .knows_callers()
             .named("round", "The name of the round.", ROUND)
             .answers_page("The page.")
-            .refuses(&[kinds::NO_SUCH_ROUND, kinds::NOT_READY]),
+            .refuses(&[kinds::ROUND_NOT_FOUND, kinds::NOT_READY]),
         Operation::get("/embed/{round}", "embed_page")
             .is(PAGES, "The bars in a frame", "For the pages of other sites, where the round lets them.")
             .named("round", "The name of the round.", ROUND)

@@ -46,7 +46,7 @@ enum Asked {
     /// The results, as far as this viewer sees them.
     Mine,
     /// The results, as far as everybody sees them; to whoever runs the round at least how many have voted.
-    Everybodys,
+    Public,
     /// Where the round stands.
     Round,
 }
@@ -76,14 +76,14 @@ pub(super) async fn events(results: Data<Handle>, request: HttpRequest, id: Path
 
 impl Asked {
     fn by(request: &HttpRequest) -> Result<Self, Problem> {
-        match (query(request, "only").as_deref(), query(request, "as").as_deref()) {
+        match (query(request, "only").as_deref(), query(request, "view").as_deref()) {
             (None, None) => Ok(Self::Mine),
-            (None, Some("everybody")) => Ok(Self::Everybodys),
+            (None, Some("public")) => Ok(Self::Public),
             (Some("round"), None) => Ok(Self::Round),
             (Some(_), _) => {
                 Err(Problem::invalid(vec![field_error("only", "must be round, and stands alone")]))
             }
-            (None, Some(_)) => Err(Problem::invalid(vec![field_error("as", "must be everybody")])),
+            (None, Some(_)) => Err(Problem::invalid(vec![field_error("view", "must be public")])),
         }
     }
 
@@ -93,9 +93,9 @@ impl Asked {
             Self::Round => Part::Stage,
             Self::Mine if sight::sees(round, viewer) => Part::Result,
             Self::Mine => Part::Stage,
-            Self::Everybodys if round.shows_results_to_all() => Part::Result,
-            Self::Everybodys if viewer == Viewer::Organiser => Part::Turnout,
-            Self::Everybodys => Part::Stage,
+            Self::Public if round.shows_results_to_all() => Part::Result,
+            Self::Public if viewer == Viewer::Organiser => Part::Turnout,
+            Self::Public => Part::Stage,
         }
     }
 }

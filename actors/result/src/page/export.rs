@@ -52,7 +52,7 @@ async fn csv(results: &Handle, request: &HttpRequest, shown: Shown) -> Result<Ht
 }
 
 fn not_yet(why: NoExport) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "results-not-final", "Not yet", why.words())
+    Problem::new(StatusCode::FORBIDDEN, "results-not-final", "Results not final", why.words())
 }
 
 /// The form that the address asks for, or else the header.

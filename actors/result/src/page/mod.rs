@@ -38,12 +38,12 @@ impl Handle {
     }
 
     async fn find(&self, id: &str) -> Result<Watched, Problem> {
-        let id = RoundId::parse(id).map_err(|_| Problem::no_such_round())?;
+        let id = RoundId::parse(id).map_err(|_| Problem::round_not_found())?;
         let found =
             self.actor.send(Watch(id)).await.map_err(|gone| Problem::internal("find a result", &gone))?;
         found.ok_or_else(|| {
             if self.begun.load(Ordering::Acquire) {
-                return Problem::no_such_round();
+                return Problem::round_not_found();
             }
             Problem::unavailable("not-ready", "The results are being read. Try again in a moment.")
         })
@@ -99,7 +99,7 @@ async fn answer(
 /// What a program is told that may not see the results yet.
 fn hidden(round: &Round) -> Problem {
     let detail = sight::hidden_words(round);
-    Problem::new(StatusCode::FORBIDDEN, "results-hidden", "Not shown yet", detail)
+    Problem::new(StatusCode::FORBIDDEN, "results-hidden", "Results hidden", detail)
 }
 
 async fn show(results: Data<Handle>, request: HttpRequest, id: Path<String>) -> HttpResponse {

@@ -20,7 +20,7 @@ pub(super) async fn embed(results: Data<Handle>, request: HttpRequest, id: Path<
     };
     let round = &shown.round;
     if !round.allow_embedding {
-        let why = "Whoever runs this round does not let other sites show its results.";
+        let why = "The organiser of this round does not let other sites show its results.";
         return refused(&request, StatusCode::FORBIDDEN, why, Some(round.id.to_string()));
     }
     let schedule = results.schedule(round);

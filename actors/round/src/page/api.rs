@@ -20,21 +20,23 @@ const ROUND: &str = "board";
 const OPTION: &str = "ann";
 const IF_MATCH: &str = "The version that one has seen, as its `ETag` says it.";
 
-const NO_SUCH_OPTION: Kind = kind(404, "no-such-option", "The round has no option of this name.");
-const NO_SUCH_PICTURE: Kind = kind(404, "no-such-picture", "The option has no picture.");
-const ROUND_EXISTS: Kind = kind(409, "round-exists", "There is a round of this name already.");
-const CHANGED_MEANWHILE: Kind =
-    kind(409, "changed-meanwhile", "Somebody else has changed the round since the version that was sent.");
-const BEGUN: Kind = kind(409, "round-begun", "The round is open, and keeps this until its end.");
-const CLOSED: Kind = kind(409, "round-closed", "The round is closed, and keeps everything.");
-const OPEN: Kind = kind(409, "round-open", "The round is open already.");
+const OPTION_NOT_FOUND: Kind = kind(404, "option-not-found", "The round has no option with this id.");
+const PICTURE_NOT_FOUND: Kind = kind(404, "picture-not-found", "The option has no picture.");
+const ROUND_ID_TAKEN: Kind = kind(409, "round-id-taken", "A round with this id already exists.");
+const VERSION_CONFLICT: Kind =
+    kind(409, "version-conflict", "Somebody else has changed the round since the version that was sent.");
+const ALREADY_OPENED: Kind =
+    kind(409, "round-already-opened", "The round is open, so this cannot change any more.");
+const CLOSED: Kind = kind(409, "round-closed", "The round is closed, so nothing can change any more.");
+const OPEN: Kind = kind(409, "round-already-opened", "The round is already open.");
 const NOT_OPEN: Kind = kind(409, "round-not-open", "The round is not open.");
 const TOO_FEW: Kind = kind(409, "too-few-options", "The round has fewer than two options.");
-const OVER: Kind = kind(409, "round-over", "The round's closing time has passed.");
-const NOT_INVITED: Kind = kind(409, "not-invited", "The round's eligibility is another one.");
+const CLOSING_TIME_PASSED: Kind = kind(409, "closing-time-passed", "The round's closing time has passed.");
+const INVITES_NOT_ALLOWED: Kind =
+    kind(409, "invites-not-allowed", "The round's eligibility is not `invited`.");
 const BUSY: Kind = kind(503, "busy", "Too many pictures are being sent. Nothing was changed.");
-const PICTURES_AWAY: Kind =
-    kind(503, "pictures-away", "Pictures cannot be kept or read now. Nothing was changed.");
+const PICTURES_UNAVAILABLE: Kind =
+    kind(503, "pictures-unavailable", "Pictures cannot be kept or read now. Nothing was changed.");
 
 /// In which order a voter is shown the options: that of the round, or one of the voter's own.
 #[derive(ToSchema)]
@@ -105,7 +107,7 @@ pub fn operations() -> Vec<Operation> {
             .named("id", "The name of the round.", ROUND)
             .answers::<ShownRound<'_>>(200, "The round.")
             .versioned(200)
-            .refuses(&[kinds::NO_SUCH_ROUND, kinds::NOT_READY]),
+            .refuses(&[kinds::ROUND_NOT_FOUND, kinds::NOT_READY]),
         make(),
         edit(),
         command(
@@ -144,7 +146,7 @@ fn make() -> Operation {
         .answers::<ShownRound<'_>>(201, "The round is made.")
         .with_header(201, "Location", "Its address.")
         .versioned(201)
-        .refuses(&[ROUND_EXISTS, kinds::UNCONFIRMED, kinds::LOG_AWAY])
+        .refuses(&[ROUND_ID_TAKEN, kinds::UNCONFIRMED, kinds::LOG_UNAVAILABLE])
 }
 
 fn edit() -> Operation {
@@ -155,7 +157,7 @@ fn edit() -> Operation {
         .takes::<RoundEdit>(json!({ "description": "For two years." }))
         .answers::<ShownRound<'_>>(200, "The round as it is now.")
         .versioned(200)
-        .refuses(&[BEGUN])
+        .refuses(&[ALREADY_OPENED])
 }
 
 fn command(path: &'static str, id: &'static str, summary: &'static str, about: &'static str) -> Operation {
@@ -166,7 +168,7 @@ fn command(path: &'static str, id: &'static str, summary: &'static str, about: &
         .answers::<ShownRound<'_>>(200, "The round as it is now.")
         .versioned(200)
         .leads_on("The form was accepted.")
-        .refuses(&[OVER])
+        .refuses(&[CLOSING_TIME_PASSED])
 }
 
 fn invites() -> Operation {
@@ -181,7 +183,13 @@ fn invites() -> Operation {
         .answers::<ShownInvites<'_>>(200, "The codes, and a link for each.")
         .answers_text(200, "The same as CSV.", "text/csv; charset=utf-8")
         .answers_text(200, "The same as a sheet.", "text/html; charset=utf-8")
-        .refuses(&[kinds::NOT_YOUR_ROUND, kinds::NO_SUCH_ROUND, CLOSED, NOT_INVITED, kinds::NOT_READY])
+        .refuses(&[
+            kinds::NOT_YOUR_ROUND,
+            kinds::ROUND_NOT_FOUND,
+            CLOSED,
+            INVITES_NOT_ALLOWED,
+            kinds::NOT_READY,
+        ])
 }
 
 fn options() -> [Operation; 4] {
@@ -192,24 +200,24 @@ fn options() -> [Operation; 4] {
             .answers::<ShownOption<'_>>(201, "The option is added.")
             .with_header(201, "Location", "Its address.")
             .versioned(201)
-            .refuses(&[BEGUN]),
+            .refuses(&[ALREADY_OPENED]),
         of_option(Operation::get("/rounds/{id}/options/{option}", "read_option"))
             .is(OPTIONS, "Read an option", "One of a round's options.")
             .answers::<ShownOption<'_>>(200, "The option.")
             .versioned(200)
-            .refuses(&[kinds::NO_SUCH_ROUND, NO_SUCH_OPTION, kinds::NOT_READY])
+            .refuses(&[kinds::ROUND_NOT_FOUND, OPTION_NOT_FOUND, kinds::NOT_READY])
             .named("id", "The name of the round.", ROUND),
         of_option(changing(Operation::patch("/rounds/{id}/options/{option}", "change_option")))
             .is(OPTIONS, "Change an option", "In a draft. Its id stays. What is not sent stays.")
             .takes::<OptionEdit>(json!({ "description": "Keeps the books." }))
             .answers::<ShownOption<'_>>(200, "The option as it is now.")
             .versioned(200)
-            .refuses(&[NO_SUCH_OPTION, BEGUN]),
+            .refuses(&[OPTION_NOT_FOUND, ALREADY_OPENED]),
         of_option(changing(Operation::delete("/rounds/{id}/options/{option}", "remove_option")))
             .is(OPTIONS, "Remove an option", "In a draft.")
             .answers_nothing(204, "It is removed.")
             .versioned(204)
-            .refuses(&[NO_SUCH_OPTION, BEGUN, kinds::INVALID]),
+            .refuses(&[OPTION_NOT_FOUND, ALREADY_OPENED, kinds::INVALID]),
     ]
 }
 
@@ -231,11 +239,11 @@ fn pictures() -> [Operation; 4] {
             .with_header(200, "ETag", "Which picture it is, to be sent back as `If-None-Match`.")
             .answers_nothing(304, "It is the one that `If-None-Match` names.")
             .refuses(&[
-                kinds::NO_SUCH_ROUND,
-                NO_SUCH_OPTION,
-                NO_SUCH_PICTURE,
+                kinds::ROUND_NOT_FOUND,
+                OPTION_NOT_FOUND,
+                PICTURE_NOT_FOUND,
                 kinds::NOT_READY,
-                PICTURES_AWAY,
+                PICTURES_UNAVAILABLE,
             ]),
         upload(of_option(changing(Operation::put(PATH, "put_picture"))))
             .is(OPTIONS, "Give an option a picture", "In a draft: JPEG, PNG or WebP of at most 2 MiB.")
@@ -248,7 +256,7 @@ fn pictures() -> [Operation; 4] {
             .is(OPTIONS, "Take an option's picture away", "In a draft.")
             .answers_nothing(204, "It has none.")
             .versioned(204)
-            .refuses(&[NO_SUCH_OPTION, BEGUN]),
+            .refuses(&[OPTION_NOT_FOUND, ALREADY_OPENED]),
         upload(of_option(changing(Operation::post(PATH, "post_picture"))))
             .is("pages", "Give an option a picture by a form", "The same as PUT, as `multipart/form-data`.")
             .takes_parts::<bodies::PictureForm>()
@@ -257,7 +265,12 @@ fn pictures() -> [Operation; 4] {
 }
 
 fn upload(operation: Operation) -> Operation {
-    operation.refuses(&kinds::OF_A_BODY).refuses(&[NO_SUCH_OPTION, BEGUN, BUSY, PICTURES_AWAY])
+    operation.refuses(&kinds::OF_A_BODY).refuses(&[
+        OPTION_NOT_FOUND,
+        ALREADY_OPENED,
+        BUSY,
+        PICTURES_UNAVAILABLE,
+    ])
 }
 
 /// What every change of a round shares.
@@ -266,8 +279,8 @@ fn changing(operation: Operation) -> Operation {
         .takes_role(Role::Organiser)
         .named("id", "The name of the round.", ROUND)
         .heard("If-Match", IF_MATCH, "\"7\"")
-        .refuses(&[kinds::NOT_YOUR_ROUND, kinds::NO_SUCH_ROUND, CHANGED_MEANWHILE, CLOSED])
-        .refuses(&[kinds::UNCONFIRMED, kinds::LOG_AWAY])
+        .refuses(&[kinds::NOT_YOUR_ROUND, kinds::ROUND_NOT_FOUND, VERSION_CONFLICT, CLOSED])
+        .refuses(&[kinds::UNCONFIRMED, kinds::LOG_UNAVAILABLE])
 }
 
 fn of_option(operation: Operation) -> Operation {

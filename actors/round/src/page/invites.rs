@@ -82,7 +82,7 @@ fn takes_invites(rounds: &Handle, round: &Round) -> Result<(), Problem> {
         Eligibility::Invited => Ok(()),
         Eligibility::Anyone | Eligibility::Account => {
             let why = "this round takes no invites; its eligibility must be invited";
-            Err(Problem::conflict("not-invited", &why))
+            Err(Problem::conflict("invites-not-allowed", &why))
         }
     }
 }

@@ -75,10 +75,10 @@ impl Handle {
 
     /// The round of this name, as this process knows it.
     fn find(&self, id: &str) -> Result<Arc<Newest<RoundChanged>>, Problem> {
-        let id = RoundId::parse(id).map_err(|_| Problem::no_such_round())?;
+        let id = RoundId::parse(id).map_err(|_| Problem::round_not_found())?;
         match self.rounds.get(&id) {
             Some(newest) => Ok(newest),
-            None if self.rounds.is_caught_up() => Err(Problem::no_such_round()),
+            None if self.rounds.is_caught_up() => Err(Problem::round_not_found()),
             None => {
                 Err(Problem::unavailable("not-ready", "The rounds are being read. Try again in a moment."))
             }
@@ -94,7 +94,7 @@ impl Handle {
         caller: &Caller,
         version: Option<u64>,
     ) -> Result<Entry, Problem> {
-        let id = RoundId::parse(id).map_err(|_| Problem::no_such_round())?;
+        let id = RoundId::parse(id).map_err(|_| Problem::round_not_found())?;
         let order = Order { deed, by: person(caller), version };
         let changed = self.actor.send(ChangeRound { id, order }).await;
         let changed = changed.map_err(|gone| Problem::internal("change a round", &gone))?;
@@ -193,13 +193,11 @@ fn visitor(viewer: Option<Caller>) -> Visitor {
 
 fn problem_of(fault: NotChanged) -> Problem {
     match fault {
-        NotChanged::NoSuchRound(_) => Problem::no_such_round(),
+        NotChanged::NoSuchRound(_) => Problem::round_not_found(),
         NotChanged::Refused(refusal) => refused(&refusal),
-        NotChanged::Meanwhile(version) => {
-            Problem::conflict("changed-meanwhile", &fault).with_version(version)
-        }
+        NotChanged::Meanwhile(version) => Problem::conflict("version-conflict", &fault).with_version(version),
         NotChanged::Unconfirmed => unconfirmed(),
-        NotChanged::Later(_) => log_away(),
+        NotChanged::Later(_) => log_unavailable(),
     }
 }
 
@@ -208,18 +206,17 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NotYours => {
             return Problem::not_your_round("Only the round's organiser or an administrator may do this.");
         }
-        Refusal::NoSuchOption => return options::no_such_option(),
+        Refusal::NoSuchOption => return options::option_not_found(),
         Refusal::Invalid(Invalid(wrong)) => {
             let error =
                 |wrong: &rules::Wrong| FieldError { field: wrong.field.clone(), detail: wrong.why.clone() };
             return Problem::invalid(wrong.iter().map(error).collect());
         }
-        Refusal::Begun(_) => "round-begun",
-        Refusal::Open => "round-open",
+        Refusal::Begun(_) | Refusal::Open => "round-already-opened",
         Refusal::Closed => "round-closed",
         Refusal::NeverOpen | Refusal::NotItsTime => "round-not-open",
         Refusal::TooFewOptions => "too-few-options",
-        Refusal::Over => "round-over",
+        Refusal::Over => "closing-time-passed",
     };
     Problem::conflict(kind, refusal)
 }
@@ -229,7 +226,7 @@ fn unconfirmed() -> Problem {
     Problem::unavailable("unconfirmed", detail)
 }
 
-fn log_away() -> Problem {
+fn log_unavailable() -> Problem {
     let detail = "The log cannot take it now. Nothing was changed; try again in a moment.";
-    Problem::unavailable("log-away", detail)
+    Problem::unavailable("log-unavailable", detail)
 }

@@ -20,7 +20,7 @@ pub async fn one(rounds: Data<Handle>, request: HttpRequest, named: Named) -> Ht
         let newest = rounds.find(&named.0)?;
         let round = &newest.message.round;
         let option = round.options.iter().find(|option| option.id.as_str() == named.1);
-        let option = option.ok_or_else(no_such_option)?;
+        let option = option.ok_or_else(option_not_found)?;
         Ok(tell(StatusCode::OK, newest.sequence, &ShownOption::of(&round.id, option)))
     })
     .await
@@ -37,7 +37,7 @@ pub async fn add(
         let asked = read::option(&request, &read::json(&request, payload).await?)?;
         let entry = rounds.change(&id, Deed::AddOption(asked.wish), &caller, asked.version).await?;
         // It stands behind the others.
-        let added = entry.round.options.last().ok_or_else(no_such_option)?;
+        let added = entry.round.options.last().ok_or_else(option_not_found)?;
         let at = format!("/rounds/{}/options/{}", entry.round.id, added.id);
         Ok(tell_made(at, entry.version, &ShownOption::of(&entry.round.id, added)))
     })
@@ -56,7 +56,7 @@ pub async fn change(
         let option = option_id(&named.1)?;
         let deed = Deed::ChangeOption(option.clone(), asked.change);
         let Entry { version, round } = rounds.change(&named.0, deed, &caller, asked.version).await?;
-        let changed = round.options.iter().find(|it| it.id == option).ok_or_else(no_such_option)?;
+        let changed = round.options.iter().find(|it| it.id == option).ok_or_else(option_not_found)?;
         Ok(tell(StatusCode::OK, version, &ShownOption::of(&round.id, changed)))
     })
     .await
@@ -74,11 +74,11 @@ pub async fn remove(rounds: Data<Handle>, request: HttpRequest, named: Named) ->
 
 /// The name of an option, as it stands in an address.
 pub fn option_id(text: &str) -> Result<OptionId, Problem> {
-    OptionId::parse(text).map_err(|_| no_such_option())
+    OptionId::parse(text).map_err(|_| option_not_found())
 }
 
 /// 404: there is no such option.
-pub fn no_such_option() -> Problem {
+pub fn option_not_found() -> Problem {
     let detail = "This round has no option of this name.";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-option", "No such option", detail)
+    Problem::new(StatusCode::NOT_FOUND, "option-not-found", "Option not found", detail)
 }

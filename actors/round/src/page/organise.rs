@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::read::{self, AskedRound};
 use super::shown::{ShownRound, tell, tell_made};
-use super::{answer, log_away, unconfirmed};
+use super::{answer, log_unavailable, unconfirmed};
 use crate::rules::{Birth, Deed, Invalid, ShortText};
 use crate::{Entry, Handle, MakeRound, NotMade};
 
@@ -56,10 +56,10 @@ pub(super) async fn make_named(
             Err(NotMade::Exists(_)) if is_named => break,
             Err(NotMade::Exists(_)) => round.id = longer(&of_title)?,
             Err(NotMade::Unconfirmed) => return Err(unconfirmed()),
-            Err(NotMade::Later(_)) => return Err(log_away()),
+            Err(NotMade::Later(_)) => return Err(log_unavailable()),
         }
     }
-    Err(Problem::conflict("round-exists", &format_args!("there is a round {} already", round.id)))
+    Err(Problem::conflict("round-id-taken", &format_args!("a round with the id {} already exists", round.id)))
 }
 
 /// What could not be read, and what else is wrong.

@@ -14,7 +14,7 @@ use subjects::{OptionId, PictureId};
 use tracing::{error, info};
 
 use super::admin::answer_on_page;
-use super::options::{Named, no_such_option, option_id};
+use super::options::{Named, option_id, option_not_found};
 use super::read;
 use super::shown::{ShownOption, etag, tell};
 use super::{answer, person, refused};
@@ -38,7 +38,7 @@ pub async fn show(rounds: Data<Handle>, request: HttpRequest, named: Named) -> H
     answer(&request, async {
         let newest = rounds.find(&named.0)?;
         let option = newest.message.round.options.iter().find(|option| option.id.as_str() == named.1);
-        let picture = option.ok_or_else(no_such_option)?.picture.ok_or_else(no_such_picture)?;
+        let picture = option.ok_or_else(option_not_found)?.picture.ok_or_else(picture_not_found)?;
         let is_named = request.query_string() == format!("v={}", picture.short());
         let tag = format!("\"{picture}\"");
         let mut response = HttpResponse::Ok();
@@ -49,7 +49,7 @@ pub async fn show(rounds: Data<Handle>, request: HttpRequest, named: Named) -> H
         }
         let found = rounds.album.find(picture).await;
         let found = found.map_err(|_| away("It cannot be read now. Try again in a moment."))?;
-        let bytes = found.ok_or_else(no_such_picture)?;
+        let bytes = found.ok_or_else(picture_not_found)?;
         response.insert_header((header::CONTENT_DISPOSITION, "inline"));
         Ok(response.content_type(content_type(&bytes)).body(bytes))
     })
@@ -67,7 +67,7 @@ pub async fn put(rounds: Data<Handle>, request: HttpRequest, named: Named, paylo
         let Entry { version, round } =
             rounds.show_picture(wanted, &caller, sent, read::if_match(&request)).await?;
         let option = round.options.iter().find(|option| option.id.as_str() == named.1);
-        Ok(tell(StatusCode::OK, version, &ShownOption::of(&round.id, option.ok_or_else(no_such_option)?)))
+        Ok(tell(StatusCode::OK, version, &ShownOption::of(&round.id, option.ok_or_else(option_not_found)?)))
     })
     .await
 }
@@ -217,7 +217,7 @@ fn malformed(fault: actix_multipart::MultipartError) -> Problem {
 
 fn too_large() -> Problem {
     let detail = format!("A picture may have at most {UPLOAD_MAX} bytes.");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large", detail)
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Request too large", detail)
 }
 
 fn wrong_type(detail: &str) -> Problem {
@@ -225,11 +225,11 @@ fn wrong_type(detail: &str) -> Problem {
     Problem::new(status, "unsupported-media-type", "Unsupported media type", detail)
 }
 
-fn no_such_picture() -> Problem {
+fn picture_not_found() -> Problem {
     let detail = "This option has no picture.";
-    Problem::new(StatusCode::NOT_FOUND, "no-such-picture", "No such picture", detail)
+    Problem::new(StatusCode::NOT_FOUND, "picture-not-found", "Picture not found", detail)
 }
 
 fn away(detail: &str) -> Problem {
-    Problem::unavailable("pictures-away", detail)
+    Problem::unavailable("pictures-unavailable", detail)
 }

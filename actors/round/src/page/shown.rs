@@ -46,9 +46,9 @@ pub struct ShownRound<'a> {
     /// Which programs may name the voter of a ballot.
     #[schema(value_type = api::ProgramVotersShown)]
     program_voters: ProgramVoters,
-    /// Whether only those vote whose address the organiser has listed.
-    limited: bool,
-    /// Those addresses: for the organiser.
+    /// Whether only accounts with an allowed e-mail address may vote.
+    has_allowed_emails: bool,
+    /// The allowed addresses and domains: for the organiser.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<String>, required = false)]
     allowed_emails: Option<&'a [EmailRule]>,
@@ -87,7 +87,7 @@ pub struct ShownOption<'a> {
 impl<'a> ShownRound<'a> {
     /// `version` of `round`, for its organiser or for everybody.
     pub fn of(version: u64, round: &'a Round, is_for_organiser: bool) -> Self {
-        let limited = !round.allowed_emails.is_empty();
+        let has_allowed_emails = !round.allowed_emails.is_empty();
         Self {
             id: &round.id,
             round_id: &round.id,
@@ -103,10 +103,10 @@ impl<'a> ShownRound<'a> {
             eligibility_description: eligibility_description(
                 round.eligibility,
                 round.program_voters,
-                limited,
+                has_allowed_emails,
             ),
             program_voters: round.program_voters,
-            limited,
+            has_allowed_emails,
             allowed_emails: is_for_organiser.then_some(&round.allowed_emails),
             allow_changes: round.allow_changes,
             results_visibility: round.results_visibility,

@@ -47,13 +47,13 @@ pub enum By {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Another's round, or nobody's.
-    #[error("this round is not yours: only whoever made it, or an administrator, may do this")]
+    #[error("this round is not yours: only its organiser or an administrator may do this")]
     NotYours,
     /// It has begun, and keeps these fields as they are.
-    #[error("this round has begun and keeps its {}", .0.join(", "))]
+    #[error("this round has already opened and can no longer change its {}", words(.0))]
     Begun(Vec<&'static str>),
     /// It is open.
-    #[error("this round is open")]
+    #[error("this round is already open")]
     Open,
     /// It is closed.
     #[error("this round is closed")]
@@ -71,11 +71,16 @@ pub enum Refusal {
     #[error("the time of this round has not come")]
     NotItsTime,
     /// No option of this name.
-    #[error("this round has no option of this name")]
+    #[error("this round has no option with this id")]
     NoSuchOption,
     /// It cannot be so.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+}
+
+/// Fields as people read them.
+fn words(fields: &[&str]) -> String {
+    fields.join(", ").replace('_', " ")
 }
 
 /// Whether this is theirs to do.

@@ -136,7 +136,7 @@ impl Wish {
             wrong.push(of("program_voters", "must be no unless anyone may vote"));
         }
         if !round.allowed_emails.is_empty() && round.eligibility != Eligibility::Account {
-            wrong.push(of("allowed_emails", "can only be there with the eligibility account"));
+            wrong.push(of("allowed_emails", "can only be set with the eligibility account"));
         }
         if round.allowed_emails.len() > EMAILS_MAX {
             let many = format!("must be at most {EMAILS_MAX}, not {}", round.allowed_emails.len());
@@ -166,7 +166,7 @@ pub(super) fn blank(birth: &Birth) -> Round {
 fn wrong_most(round: &Round) -> Option<Wrong> {
     let max_choices = round.max_choices?;
     if round.method != Method::Approval {
-        return Some(of("max_choices", "can only be there with the method approval"));
+        return Some(of("max_choices", "can only be set with the method approval"));
     }
     let there = if must_be_whole(round) { round.options.len() } else { *OPTIONS.end() };
     let fits = max_choices >= 1 && max_choices as usize <= there;
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(
             make(&all, None).unwrap_err(),
             "title is missing; options must be 2 to 100, not 1; program_voters must be no unless anyone may vote; \
-             allowed_emails can only be there with the eligibility account; closes_at must lie ahead"
+             allowed_emails can only be set with the eligibility account; closes_at must lie ahead"
         );
         let times = Wish { opens_at: Some(Some(at(2_000))), closes_at: Some(Some(at(2_000))), ..board() };
         assert_eq!(make(&times, None).unwrap_err(), "closes_at must be later than opens_at");
@@ -274,7 +274,7 @@ mod tests {
         let draft = make(&with(approval, Some(3)), Some(RoundState::Draft)).unwrap();
         assert_eq!(draft.max_choices, Some(3));
         let why = make(&with(None, Some(1)), None).unwrap_err();
-        assert_eq!(why, "max_choices can only be there with the method approval");
+        assert_eq!(why, "max_choices can only be set with the method approval");
         let plurality = Wish { method: Some(Method::Plurality), ..Wish::default() };
         assert_eq!(plurality.laid_over(&draft).max_choices, None);
     }

@@ -13,7 +13,7 @@ const PAGES: &str = "pages";
 /// The name of a session, as the examples have it.
 const ONE: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-const NO_SUCH_SESSION: Kind = kind(404, "no-such-session", "One has no session of this name.");
+const SESSION_NOT_FOUND: Kind = kind(404, "session-not-found", "The account has no session with this id.");
 
 /// The only field of a form that ends something.
 #[derive(ToSchema)]
@@ -37,20 +37,20 @@ pub fn operations() -> Vec<Operation> {
             .takes_role(Role::Voter)
             .named("id", "Which of one's own sessions.", ONE)
             .answers_nothing(204, "It is ended.")
-            .refuses(&[NO_SUCH_SESSION]),
+            .refuses(&[SESSION_NOT_FOUND]),
         log_out(),
         Operation::post("/token", "refresh_token")
             .is(SESSIONS, "Get a new access token", "For a refresh token, while its session lasts.")
             .takes::<AskForToken>(json!({ "refresh_token": "eyJ…" }))
             .answers::<Granted>(200, "New tokens.")
-            .refuses(&[kinds::TOKEN_REFUSED, kinds::SESSIONS_AWAY]),
+            .refuses(&[kinds::INVALID_TOKEN, kinds::SESSIONS_UNAVAILABLE]),
         Operation::post("/sessions/{id}/end", "end_session_by_form")
             .is(PAGES, "End a session by the page's form", "The same as `DELETE /sessions/{id}`.")
             .takes_role(Role::Voter)
             .named("id", "Which of one's own sessions.", ONE)
             .takes_form::<CsrfFields>(json!({ "csrf": "" }))
             .leads_on("It is ended.")
-            .refuses(&[NO_SUCH_SESSION]),
+            .refuses(&[SESSION_NOT_FOUND]),
     ]
 }
 
@@ -63,5 +63,5 @@ fn log_out() -> Operation {
         .may_take_form::<CsrfFields>(json!({ "csrf": "" }))
         .answers_nothing(204, "Signed out.")
         .leads_on("The form was accepted.")
-        .refuses(&[kinds::SESSIONS_AWAY])
+        .refuses(&[kinds::SESSIONS_UNAVAILABLE])
 }

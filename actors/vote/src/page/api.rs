@@ -10,28 +10,29 @@ use super::{Told, receipts};
 const VOTES: &str = "votes";
 const PAGES: &str = "pages";
 
-const UNKNOWN_CALLER: Kind = kind(
+const UNIDENTIFIED_CALLER: Kind = kind(
     401,
-    "unknown-caller",
+    "unidentified-caller",
     "`X-Voter-Id` cannot be the name of a voter, or the browser's cookie is not ours.",
 );
-const INVITE_NEEDED: Kind = kind(401, "invite-needed", "The round asks for an invite.");
-const INVITE_REFUSED: Kind = kind(403, "invite-refused", "The invite is none of this round's.");
+const INVITE_REQUIRED: Kind = kind(401, "invite-required", "The round needs an invite.");
+const INVALID_INVITE: Kind = kind(403, "invalid-invite", "The invite is not one of this round's.");
 const PROGRAM_VOTERS_NOT_ALLOWED: Kind =
     kind(403, "program-voters-not-allowed", "Programs cannot name voters in this round.");
 const TOKEN_REQUIRED: Kind =
     kind(401, "token-required", "Programs name voters in this round only with an access token.");
-const NOT_ON_THE_LIST: Kind =
-    kind(403, "not-on-the-list", "The account's address is not on the organiser's list.");
+const NOT_ELIGIBLE: Kind = kind(403, "not-eligible", "The account's address is not on the organiser's list.");
 const NOT_OPEN: Kind = kind(409, "round-not-open", "The round is not open yet.");
 const CLOSED: Kind = kind(409, "round-closed", "The round is closed.");
 const ALREADY_VOTED: Kind = kind(409, "already-voted", "This voter has voted, and may not change it.");
 const REUSED: Kind = kind(409, "ballot-id-reused", "The ballot was sent before, with another choice.");
-const LOG_AWAY: Kind = kind(503, "log-away", "The ballot box cannot take it now. Nothing was accepted.");
-const FULL: Kind = kind(503, "full", "Too many ballots arrive at once. Nothing was accepted.");
+const LOG_UNAVAILABLE: Kind =
+    kind(503, "log-unavailable", "The ballot box cannot take it now. Nothing was accepted.");
+const QUEUE_FULL: Kind = kind(503, "queue-full", "Too many ballots arrive at once. Nothing was accepted.");
 const UNCONFIRMED: Kind =
     kind(503, "unconfirmed", "It may be in the box or not. Send the same ballot again: it counts once.");
-const NO_SUCH_RECEIPT: Kind = kind(404, "no-such-receipt", "No ballot box holds a ballot with this receipt.");
+const RECEIPT_NOT_FOUND: Kind =
+    kind(404, "receipt-not-found", "No ballot box holds a ballot with this receipt.");
 
 /// A ballot. Of `round` and `round_id` it says one, and one of `choice` and `option`: they are two names for the same.
 #[derive(ToSchema)]
@@ -80,9 +81,9 @@ struct BallotForm {
 
 /// What became of a ballot.
 #[derive(ToSchema)]
-#[schema(as = Standing, rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its shape is of use: it is `templates::ReceiptStanding`")]
-pub(super) enum StandingShown {
+#[schema(as = BallotStatus, rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its shape is of use: it is `templates::ReceiptStatus`")]
+pub(super) enum StatusShown {
     Waiting,
     Counted,
     Replaced,
@@ -97,14 +98,14 @@ pub fn operations() -> Vec<Operation> {
             .named("receipt", "As the ballot's answer says it.", "board.2.0")
             .answers::<receipts::Told<'_>>(200, "Where it is.")
             .answers_text(200, "The same as a page.", "text/html; charset=utf-8")
-            .refuses(&[kinds::NO_SUCH_ROUND, NO_SUCH_RECEIPT, kinds::TOO_MANY, kinds::NOT_READY]),
+            .refuses(&[kinds::ROUND_NOT_FOUND, RECEIPT_NOT_FOUND, kinds::RATE_LIMITED, kinds::NOT_READY]),
         Operation::get("/vote/{round}", "vote_page")
             .is(PAGES, "The ballot", "For browsers.")
             .named("round", "The name of the round.", "board")
             .asked("invite", "The code of an invite.", any_text(), json!("ABCD-EFGH"))
             .asked("voted", "Shown to whoever has just voted.", any_text(), json!("1"))
             .answers_page("The page.")
-            .refuses(&[kinds::NO_SUCH_ROUND, kinds::NOT_READY]),
+            .refuses(&[kinds::ROUND_NOT_FOUND, kinds::NOT_READY]),
     ]
 }
 
@@ -122,14 +123,20 @@ fn cast() -> Operation {
         .answers::<Told<'_>>(201, "The ballot is in the log.")
         .with_header(201, "X-Voted", "Where results are shown after voting: what shows that one has voted.")
         .leads_on("The form was accepted.")
-        .refuses(&[UNKNOWN_CALLER, TOKEN_REQUIRED, INVITE_NEEDED, kinds::SIGN_IN, kinds::TOKEN_REFUSED])
         .refuses(&[
-            INVITE_REFUSED,
+            UNIDENTIFIED_CALLER,
+            TOKEN_REQUIRED,
+            INVITE_REQUIRED,
+            kinds::SIGN_IN_REQUIRED,
+            kinds::INVALID_TOKEN,
+        ])
+        .refuses(&[
+            INVALID_INVITE,
             PROGRAM_VOTERS_NOT_ALLOWED,
             kinds::NOT_YOUR_ROUND,
-            NOT_ON_THE_LIST,
-            kinds::NO_SUCH_ROUND,
+            NOT_ELIGIBLE,
+            kinds::ROUND_NOT_FOUND,
         ])
-        .refuses(&[NOT_OPEN, CLOSED, ALREADY_VOTED, REUSED, kinds::TOO_MANY])
-        .refuses(&[LOG_AWAY, FULL, UNCONFIRMED, kinds::NOT_READY, kinds::SESSIONS_AWAY])
+        .refuses(&[NOT_OPEN, CLOSED, ALREADY_VOTED, REUSED, kinds::RATE_LIMITED])
+        .refuses(&[LOG_UNAVAILABLE, QUEUE_FULL, UNCONFIRMED, kinds::NOT_READY, kinds::SESSIONS_UNAVAILABLE])
 }

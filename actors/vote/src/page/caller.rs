@@ -25,7 +25,7 @@ pub(super) enum Admitted {
 pub(super) enum Stopped {
     /// By the round's eligibility.
     NotEligible(NotAdmitted),
-    /// The invite is none of this round's.
+    /// The invite is not one of this round's.
     BadInvite(InviteFault),
     /// What they sent as the name of a voter cannot be one.
     BadVoterId(IdentityFault),
@@ -100,20 +100,19 @@ impl Stopped {
                 Problem::not_your_round(detail)
             }
             Self::NotEligible(NotAdmitted::InviteNeeded) => {
-                let detail = "This round asks for an invite. Send its code with the ballot.";
-                Problem::new(StatusCode::UNAUTHORIZED, "invite-needed", "Not invited", detail)
+                let detail = "This round needs an invite. Send its code with the ballot.";
+                Problem::new(StatusCode::UNAUTHORIZED, "invite-required", "Invite required", detail)
             }
-            Self::NotEligible(NotAdmitted::SignInNeeded) => Problem::sign_in(),
+            Self::NotEligible(NotAdmitted::SignInNeeded) => Problem::sign_in_required(),
             Self::NotEligible(NotAdmitted::NotOnTheList) => {
-                let detail =
-                    "This round admits only addresses on its organiser's list, and yours is not there.";
-                refused("not-on-the-list", "Not on the list", detail)
+                let detail = "Only e-mail addresses on the organiser's list may vote in this round, and yours is not on it.";
+                refused("not-eligible", "Not eligible", detail)
             }
             Self::BadInvite(fault) => {
                 let detail = format!("This code was not accepted: {fault}.");
-                Problem::new(StatusCode::FORBIDDEN, "invite-refused", "Invite refused", detail)
+                Problem::new(StatusCode::FORBIDDEN, "invalid-invite", "Invalid invite", detail)
             }
-            Self::BadVoterId(fault) => Problem::unknown_caller(&fault),
+            Self::BadVoterId(fault) => Problem::unidentified_caller(&fault),
             Self::NotKnown(problem) => problem,
         }
     }

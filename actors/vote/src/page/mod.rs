@@ -38,10 +38,10 @@ struct Told<'a> {
     choice: &'a Choice,
     /// By which anybody can ask what became of it: `GET /receipts/{receipt}`.
     receipt: String,
-    /// Where it lies in the round's log: in which block,
+    /// The sequence of its block in the round's log.
     sequence: u64,
-    /// and where in the block.
-    place: u32,
+    /// Its index in the block, from 0.
+    index: u32,
 }
 
 /// Everything that is needed to judge one ballot.
@@ -107,7 +107,7 @@ async fn cast(vote: Data<Vote>, request: HttpRequest, payload: Payload) -> HttpR
 
 fn told(round: &RoundId, choice: &Choice, Accepted { ballot, place }: Accepted) -> HttpResponse {
     let receipt = place.receipt(round);
-    let body = Told { ballot, round, choice, receipt, sequence: place.sequence, place: place.index };
+    let body = Told { ballot, round, choice, receipt, sequence: place.sequence, index: place.index };
     HttpResponse::Created().insert_header((header::CACHE_CONTROL, "no-store")).json(body)
 }
 
@@ -190,14 +190,14 @@ fn browser(vote: &Vote, request: &HttpRequest) -> Result<(Identity, Option<Cooki
             let (browser, cookie) = cookies.mint();
             Ok((browser, Some(cookie)))
         }
-        Err(why) => Err(Problem::unknown_caller(&why).with_cookie(cookies.forget())),
+        Err(why) => Err(Problem::unidentified_caller(&why).with_cookie(cookies.forget())),
     }
 }
 
 fn find_round(vote: &Vote, id: &RoundId) -> Result<KnownRound, Problem> {
     match vote.round(id) {
         Some(round) => Ok(round),
-        None if vote.rounds.is_caught_up() => Err(Problem::no_such_round()),
+        None if vote.rounds.is_caught_up() => Err(Problem::round_not_found()),
         None => Err(not_ready()),
     }
 }
@@ -220,11 +220,11 @@ fn problem_of(not_accepted: NotAccepted) -> Problem {
         }
         NotAccepted::LogAway => {
             let detail = "The ballot box cannot take it now. Nothing was accepted; try again in a moment.";
-            Problem::unavailable("log-away", detail)
+            Problem::unavailable("log-unavailable", detail)
         }
         NotAccepted::Full => {
             let detail = "Too many ballots arrive at once. Nothing was accepted; try again in a moment.";
-            Problem::unavailable("full", detail)
+            Problem::unavailable("queue-full", detail)
         }
         NotAccepted::Unconfirmed => {
             let detail = "The ballot box has not confirmed it yet: it may be in the box or not. Send the same ballot \
@@ -236,7 +236,7 @@ fn problem_of(not_accepted: NotAccepted) -> Problem {
 
 async fn show(vote: Data<Vote>, request: HttpRequest, id: Path<String>) -> HttpResponse {
     let round =
-        RoundId::parse(&id).map_err(|_| Problem::no_such_round()).and_then(|id| find_round(&vote, &id));
+        RoundId::parse(&id).map_err(|_| Problem::round_not_found()).and_then(|id| find_round(&vote, &id));
     let round = match round {
         Ok(round) => round,
         Err(problem) => return problem.respond(&request),

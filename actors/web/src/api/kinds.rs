@@ -24,28 +24,28 @@ pub const CROSS_SITE: Kind = kind(403, "cross-site", "A browser sent this from a
 /// A form that is not ours.
 pub const CSRF: Kind = kind(403, "csrf", "The form was not shown to this browser.");
 /// Nobody is signed in.
-pub const SIGN_IN: Kind = kind(401, "sign-in", "Nobody is signed in.");
+pub const SIGN_IN_REQUIRED: Kind = kind(401, "sign-in-required", "Nobody is signed in.");
 /// A token that is not good.
-pub const TOKEN_REFUSED: Kind =
-    kind(401, "token-refused", "The token has run out, is not ours, or its session has ended.");
+pub const INVALID_TOKEN: Kind =
+    kind(401, "invalid-token", "The token has run out, is not ours, or its session has ended.");
 /// Below the role.
-pub const NOT_ALLOWED: Kind = kind(403, "not-allowed", "This takes another role.");
+pub const FORBIDDEN: Kind = kind(403, "forbidden", "The account does not have the role that this needs.");
 /// Somebody else's round.
 pub const NOT_YOUR_ROUND: Kind = kind(403, "not-your-round", "The round is another organiser's.");
-/// Redis is away.
-pub const SESSIONS_AWAY: Kind =
-    kind(503, "sessions-away", "Whether somebody is signed in cannot be checked now.");
+/// Redis is unavailable.
+pub const SESSIONS_UNAVAILABLE: Kind = kind(503, "sessions-unavailable", "Sign-ins cannot be checked now.");
 /// There is no such round.
-pub const NO_SUCH_ROUND: Kind = kind(404, "no-such-round", "There is no round of this name.");
+pub const ROUND_NOT_FOUND: Kind = kind(404, "round-not-found", "There is no round with this name.");
 /// Too fast.
-pub const TOO_MANY: Kind = kind(429, "too-many", "Too often in one minute.");
+pub const RATE_LIMITED: Kind = kind(429, "rate-limited", "Too many requests in one minute.");
 /// A field is wrong.
 pub const INVALID: Kind = kind(422, "invalid", "Well-formed, but not valid: `errors` names every field.");
 /// It cannot be known whether it was done.
 pub const UNCONFIRMED: Kind =
     kind(503, "unconfirmed", "The log has not confirmed it yet: it may have been done or not.");
 /// Nothing was done.
-pub const LOG_AWAY: Kind = kind(503, "log-away", "The log cannot take it now. Nothing was changed.");
+pub const LOG_UNAVAILABLE: Kind =
+    kind(503, "log-unavailable", "The log cannot take it now. Nothing was changed.");
 /// It is too early.
 pub const NOT_READY: Kind =
     kind(503, "not-ready", "The process has just begun, and still reads what there is.");

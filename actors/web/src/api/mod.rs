@@ -54,7 +54,7 @@ const ABOUT: &str = "JSON in, JSON out; names are in `snake_case`, moments in RF
 A field that an address does not know is refused. What answers GET answers HEAD.\n\n\
 A refusal is RFC 9457 `application/problem+json`: its `type` is `urn:urna:` and a kind, and each kind stands with the \
 status it has. A browser, which asks for `text/html`, gets a page of the same words, and is led to `/login` where it \
-must be signed in. A method that an address does not have is refused with 405 `wrong-method` and `Allow`. \
+must be signed in. A method that an address does not have is refused with 405 `method-not-allowed` and `Allow`. \
 500 `internal` is a fault of ours: its `request_id` is in our log.\n\n\
 A round's `version` changes with every change of it. Whoever sends it back, as `version` or `If-Match`, is refused when \
 somebody else was first.";
@@ -231,7 +231,7 @@ mod tests {
             .named("id", "Which.", "lamp")
             .takes::<Sent>(json!({ "name": "Lamp", "parts": [] }))
             .answers::<Sent>(200, "It is changed.")
-            .refuses(&[kinds::NO_SUCH_ROUND, kinds::NO_SUCH_ROUND]);
+            .refuses(&[kinds::ROUND_NOT_FOUND, kinds::ROUND_NOT_FOUND]);
         Document::of(vec![post, Operation::get("/things/{id}", "thing").answers_page("The page.")])
     }
 
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(statuses, ["200", "400", "403", "404", "408", "413", "415", "422"]);
         let examples = &responses["404"]["content"]["application/problem+json"]["examples"];
         assert_eq!(examples.as_object().unwrap().len(), 1);
-        assert_eq!(examples["no-such-round"]["value"]["type"], "urn:urna:no-such-round");
+        assert_eq!(examples["round-not-found"]["value"]["type"], "urn:urna:round-not-found");
     }
 
     #[test]

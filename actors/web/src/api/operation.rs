@@ -106,15 +106,15 @@ impl Operation {
     /// Everybody may, and whoever is signed in may be told more. A token that is shown must be good.
     #[must_use]
     pub fn knows_callers(self) -> Self {
-        self.known_by(&SIGNED_IN).known_by_nothing().refuses(&[kinds::TOKEN_REFUSED])
+        self.known_by(&SIGNED_IN).known_by_nothing().refuses(&[kinds::INVALID_TOKEN])
     }
 
     /// Only somebody who is signed in may, with this role at least.
     #[must_use]
     pub fn takes_role(self, role: Role) -> Self {
-        let signed_in = [kinds::SIGN_IN, kinds::TOKEN_REFUSED, kinds::SESSIONS_AWAY];
+        let signed_in = [kinds::SIGN_IN_REQUIRED, kinds::INVALID_TOKEN, kinds::SESSIONS_UNAVAILABLE];
         let told = self.known_by(&SIGNED_IN).refuses(&signed_in);
-        if role == Role::Voter { told } else { told.refuses(&[kinds::NOT_ALLOWED]) }
+        if role == Role::Voter { told } else { told.refuses(&[kinds::FORBIDDEN]) }
     }
 
     /// By any one of these schemes somebody may be known.

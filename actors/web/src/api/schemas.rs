@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 #[expect(dead_code, reason = "only its shape is of use: a problem writes itself")]
 pub(super) struct ProblemShown {
     /// What kind of problem, for programs.
-    #[schema(pattern = "^urn:urna:[a-z-]+$", example = "urn:urna:no-such-round")]
+    #[schema(pattern = "^urn:urna:[a-z-]+$", example = "urn:urna:round-not-found")]
     r#type: String,
     /// What kind of problem, for people.
     title: String,

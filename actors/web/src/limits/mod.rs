@@ -139,7 +139,7 @@ fn others(news: &News, numbers: &mut impl Iterator<Item = Vec<u32>>) -> Vec<u32>
 fn too_many(what: Limited, wait: u64) -> Problem {
     let seconds = wait.div_ceil(1_000).max(1);
     let unit = if seconds == 1 { "second" } else { "seconds" };
-    Problem::too_many(seconds, format!("{}; try again in {seconds} {unit}.", what.excess()))
+    Problem::rate_limited(seconds, format!("{}; try again in {seconds} {unit}.", what.excess()))
 }
 
 impl fmt::Debug for Limits {

@@ -128,7 +128,7 @@ impl Handle {
         typed: &Typed,
     ) -> HttpResponse {
         let round = &newest.message.round;
-        let problem = Problem::conflict("changed-meanwhile", &MEANWHILE).with_version(newest.sequence);
+        let problem = Problem::conflict("version-conflict", &MEANWHILE).with_version(newest.sequence);
         let differences = typed.differences_from(&Typed::of(round));
         let form = typed.where_it_may(round).drawn(Some((round, newest.sequence)), &[]);
         self.draw_again(request, &problem, |csrf| {

@@ -114,7 +114,7 @@ impl Handle {
         let is_late = |newest: &Newest<RoundChanged>| newest.sequence <= seen;
         let newer =
             async { while self.find(id).is_ok_and(|newest| is_late(&newest)) && rounds.changed().await {} };
-        if problem.kind() == "changed-meanwhile" {
+        if problem.kind() == "version-conflict" {
             let _ = tokio::time::timeout(SEEN_WITHIN, newer).await;
         }
         self.find(id)

@@ -9,7 +9,7 @@ use templates::{Done, PictureForm, RoundAdminPage, RoundForm, Share, picture_add
 use super::typed::Typed;
 use super::{answer_on_page, head, next, see_other, version};
 use crate::Handle;
-use crate::page::options::no_such_option;
+use crate::page::options::option_not_found;
 use crate::page::{answer, visitor};
 use crate::rules::{Deed, OptionChange};
 
@@ -36,7 +36,7 @@ pub(super) async fn unpicture(
     answer_on_page(&rounds, &request, &named.0, async {
         let (caller, newest) = rounds.own(&request, &named.0).await?;
         let form = rounds.read_form(&request, payload, &["version"], &[]).await?;
-        let option = OptionId::parse(&named.1).map_err(|_| no_such_option())?;
+        let option = OptionId::parse(&named.1).map_err(|_| option_not_found())?;
         let nothing = OptionChange { picture: Some(None), ..OptionChange::default() };
         let deed = Deed::ChangeOption(option, nothing);
         let round = &newest.message.round.id;

@@ -340,7 +340,7 @@ pub mod tests {
         let json = typed.to_json(RoundState::Open);
         let mut fields: Vec<&String> = json.as_object().unwrap().keys().collect();
         fields.sort();
-        assert_eq!(fields, ["closes_at", "description", "allowed_emails", "allow_embedding"]);
+        assert_eq!(fields, ["allow_embedding", "allowed_emails", "closes_at", "description"]);
         assert!(typed.where_it_may(&board) == typed && Typed::of(&board).differences_from(&typed).len() == 3);
     }
 

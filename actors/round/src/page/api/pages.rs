@@ -6,7 +6,10 @@ use serde_json::json;
 use subjects::Role;
 use utoipa::ToSchema;
 
-use super::{BEGUN, CHANGED_MEANWHILE, CLOSED, NO_SUCH_OPTION, NOT_OPEN, OPEN, OPTION, OVER, ROUND, TOO_FEW};
+use super::{
+    ALREADY_OPENED, CLOSED, CLOSING_TIME_PASSED, NOT_OPEN, OPEN, OPTION, OPTION_NOT_FOUND, ROUND, TOO_FEW,
+    VERSION_CONFLICT,
+};
 
 const PAGES: &str = "pages";
 
@@ -35,28 +38,32 @@ pub fn operations() -> Vec<Operation> {
         organisers(Operation::post("/admin/new", "admin_make"))
             .is(PAGES, "Make a round by the page's form", "The same as `POST /rounds`.")
             .takes_form::<OrganisersForm>(json!({ "csrf": "" }))
-            .refuses(&[super::ROUND_EXISTS, kinds::UNCONFIRMED, kinds::LOG_AWAY]),
+            .refuses(&[super::ROUND_ID_TAKEN, kinds::UNCONFIRMED, kinds::LOG_UNAVAILABLE]),
         own(Operation::get("/admin/rounds/{id}", "admin_round"))
             .is(PAGES, "One of my rounds", "For browsers.")
             .answers_page("The page."),
-        form("/admin/rounds/{id}", "admin_save", "Save a round by the page's form").refuses(&[BEGUN]),
+        form("/admin/rounds/{id}", "admin_save", "Save a round by the page's form")
+            .refuses(&[ALREADY_OPENED]),
         own(Operation::get("/admin/rounds/{id}/open", "admin_ask_open"))
             .is(PAGES, "Whether to open a round", "For browsers.")
             .answers_page("The page."),
-        form("/admin/rounds/{id}/open", "admin_open", "Open a round by the page's form")
-            .refuses(&[OPEN, OVER, TOO_FEW]),
+        form("/admin/rounds/{id}/open", "admin_open", "Open a round by the page's form").refuses(&[
+            OPEN,
+            CLOSING_TIME_PASSED,
+            TOO_FEW,
+        ]),
         own(Operation::get("/admin/rounds/{id}/close", "admin_ask_close"))
             .is(PAGES, "Whether to close a round", "For browsers.")
             .answers_page("The page."),
         form("/admin/rounds/{id}/close", "admin_close", "Close a round by the page's form")
-            .refuses(&[OVER, NOT_OPEN]),
+            .refuses(&[CLOSING_TIME_PASSED, NOT_OPEN]),
         form(
             "/admin/rounds/{id}/options/{option}/unpicture",
             "admin_unpicture",
             "Take a picture away by a form",
         )
         .named("option", "The id of the option.", OPTION)
-        .refuses(&[NO_SUCH_OPTION, BEGUN]),
+        .refuses(&[OPTION_NOT_FOUND, ALREADY_OPENED]),
     ]
 }
 
@@ -69,7 +76,7 @@ fn organisers(operation: Operation) -> Operation {
 fn own(operation: Operation) -> Operation {
     organisers(operation).named("id", "The name of the round.", ROUND).refuses(&[
         kinds::NOT_YOUR_ROUND,
-        kinds::NO_SUCH_ROUND,
+        kinds::ROUND_NOT_FOUND,
         kinds::NOT_READY,
     ])
 }
@@ -78,5 +85,5 @@ fn form(path: &'static str, id: &'static str, summary: &'static str) -> Operatio
     own(Operation::post(path, id))
         .is(PAGES, summary, "The form of a page.")
         .takes_form::<OrganisersForm>(json!({ "csrf": "" }))
-        .refuses(&[CHANGED_MEANWHILE, CLOSED, kinds::UNCONFIRMED, kinds::LOG_AWAY])
+        .refuses(&[VERSION_CONFLICT, CLOSED, kinds::UNCONFIRMED, kinds::LOG_UNAVAILABLE])
 }
