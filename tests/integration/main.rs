@@ -2,6 +2,7 @@
 
 mod acl;
 mod clocks;
+mod connections;
 mod dev;
 mod pictures;
 mod roles;

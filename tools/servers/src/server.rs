@@ -241,7 +241,7 @@ impl Server {
             }
             Kind::Redis(arguments) => ("redis-server", self.redis_command(arguments)),
         };
-        self.process = Some(Process::start(command, name, &self.folder.with_extension("log"))?);
+        self.process = Some(Process::start(command, name, &self.log())?);
         Ok(())
     }
 
@@ -289,6 +289,11 @@ impl Server {
     /// Its resident memory in bytes; `None` when it is gone.
     pub fn memory(&self) -> Option<u64> {
         self.process.as_ref()?.memory()
+    }
+
+    /// The file that holds what it has logged.
+    pub fn log(&self) -> PathBuf {
+        self.folder.with_extension("log")
     }
 
     /// Whether it has not ended.
