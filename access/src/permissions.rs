@@ -179,7 +179,6 @@ fn looks_on(table: &mut Table, streams: &[Stream]) {
             table.may_not(&format!("CONSUMER.CREATE.{stream}.>"));
         }
     }
-    table.may("CONSUMER.INFO.*.*");
     table.publishes(&["$JS.FC.>", "$SRV.>"]);
     table.subscribes(&["vote.>", "tally.>", "round.>"]);
 }
@@ -282,6 +281,8 @@ impl Table {
             self.may(&format!("STREAM.MSG.GET.{name}"));
             self.may(&format!("CONSUMER.CREATE.{name}.*.{subject}"));
             self.may(&format!("CONSUMER.MSG.NEXT.{name}.*"));
+            // When it connects again, the client asks whether its consumer still exists.
+            self.may(&format!("CONSUMER.INFO.{name}.*"));
         }
         self.leaves_durables();
     }
@@ -291,11 +292,13 @@ impl Table {
         self.looks_at_logs();
         self.may_of_logs("STREAM.MSG.GET");
         self.may("CONSUMER.CREATE.*.*.vote.>");
-        self.may("CONSUMER.MSG.NEXT.*.*");
-        for stream in self.standing() {
-            let own = self.request(&format!("CONSUMER.MSG.NEXT.{stream}.*"));
-            if !self.permissions.publish.contains(&own) {
-                self.may_not(&format!("CONSUMER.MSG.NEXT.{stream}.*"));
+        for request in ["CONSUMER.MSG.NEXT", "CONSUMER.INFO"] {
+            self.may(&format!("{request}.*.*"));
+            for stream in self.standing() {
+                let own = self.request(&format!("{request}.{stream}.*"));
+                if !self.permissions.publish.contains(&own) {
+                    self.may_not(&format!("{request}.{stream}.*"));
+                }
             }
         }
         self.leaves_durables();
@@ -324,6 +327,7 @@ impl Table {
     fn takes_from(&mut self, stream: &str, durable: &str, subject: &str) {
         self.may(&format!("CONSUMER.CREATE.{stream}.{durable}.{subject}"));
         self.may(&format!("CONSUMER.MSG.NEXT.{stream}.{durable}"));
+        self.may(&format!("CONSUMER.INFO.{stream}.{durable}"));
         // The server's older form of an acknowledgement's subject, and the one with a domain and an account in it.
         self.publishes(&[
             &format!("$JS.ACK.{stream}.{durable}.>"),

@@ -69,7 +69,7 @@ async fn a_ballot_is_counted_once_however_often_it_is_delivered() {
         audit(&world).await.agrees(&world).await;
         // And again, to a tally that has lost all it knew.
         world.kill("urna");
-        sqlx::query("drop schema tally cascade").execute(&world.database().await).await.unwrap();
+        world.forget_counts().await;
         world.start("urna").await;
         audit(&world).await.agrees(&world).await;
     }
@@ -154,7 +154,7 @@ async fn watchers_keep_what_they_have_seen_while_a_tally_counts_again_from_the_s
     let mut watcher = Voter::browser(&world.address("result")).watches(None).await;
     watcher.until("all votes", |data| data["total"] == 20).await;
     world.kill("tally");
-    sqlx::query("drop schema tally cascade").execute(&world.database().await).await.unwrap();
+    world.forget_counts().await;
     world.start("tally").await;
     world.voter_at("vote", "one-more").votes("cats").await;
     let after = watcher.until("one more", |data| {

@@ -160,7 +160,7 @@ async fn behind_a_proxy(settings: &[(&str, &str)]) -> (World, Proxy) {
 async fn the_copy_of_the_rounds_goes_on_behind_an_answer_that_postgres_never_gave() {
     let mut world = World::new().await;
     let proxy = Proxy::before(world.postgres_port()).await;
-    let (direct, port) = (world.database_url(), format!(":{}/", world.postgres_port()));
+    let (direct, port) = (world.database_url_of_processes(), format!(":{}/", world.postgres_port()));
     let url = direct.replace(&port, &format!(":{}/", proxy.port));
     assert_ne!(url, direct);
     world.start_as("round", "round", &[("DATABASE_URL", url.as_str())]).await;

@@ -39,7 +39,7 @@ fn trusting(url: &str, authority: &Authority) -> RedisSettings {
 #[tokio::test]
 async fn redis_says_what_is_wrong_and_is_used_again_once_it_is_mended() {
     let folder = folder();
-    let server = Server::redis(&programs(), folder.path()).unwrap();
+    let server = Server::redis_with(&programs(), folder.path(), Vec::new()).unwrap();
     let url = format!("redis://127.0.0.1:{}", server.port);
     let administrator = Redis::new(&url.clone().into(), Handle::current()).unwrap();
     eventually("redis answers", || async { administrator.check(cmd("PING")).await.ok() }).await;
@@ -125,7 +125,7 @@ async fn redis_is_followed_to_another_server_by_its_sentinels() {
         std::fs::create_dir(&folder).unwrap();
         folder
     });
-    let mut first = Server::redis(&programs(), &one).unwrap();
+    let mut first = Server::redis_with(&programs(), &one, Vec::new()).unwrap();
     let copies = vec!["--replicaof".to_owned(), "127.0.0.1".to_owned(), first.port.to_string()];
     let _second = Server::redis_with(&programs(), &two, copies).unwrap();
     let port = free_port();

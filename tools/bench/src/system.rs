@@ -77,7 +77,7 @@ impl System {
                 &users::configuration(),
             )?,
             postgres: Server::postgres(&programs.servers, folder.path(), Durability::Synced)?,
-            redis: Server::redis(&programs.servers, folder.path())?,
+            redis: Server::redis(&programs.servers, folder.path(), &users::of_redis())?,
             port: free_port(),
             program: programs.urna.clone(),
             settings: settings.to_vec(),
@@ -96,6 +96,8 @@ impl System {
     /// Creates what the servers must have before Urna starts.
     async fn deploy(&self) -> anyhow::Result<()> {
         let mut command = tokio::process::Command::from(self.command());
+        // The benchmark's own role owns the server.
+        command.env("DATABASE_URL", self.database_url());
         let deployed = command.arg("deploy").output().await.context("failed to start `urna deploy`")?;
         let why = || format!("`urna deploy` failed: {}", String::from_utf8_lossy(&deployed.stderr));
         deployed.status.success().then_some(()).with_context(why)
@@ -188,7 +190,7 @@ impl System {
             .env_clear()
             .env("NATS_URL", self.nats_url())
             .env("URNA_CREDENTIALS", self.credentials())
-            .env("DATABASE_URL", self.database_url())
+            .env("DATABASE_URL", format!("postgres://127.0.0.1:{}/postgres", self.postgres.port))
             .env("REDIS_URL", format!("redis://127.0.0.1:{}/", self.redis.port));
         command
     }

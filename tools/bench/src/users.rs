@@ -9,6 +9,9 @@ use urna_access::{ServerAccount, User};
 /// The password of every user of a server that lives for some minutes on loopback.
 const PASSWORD: &str = "only-for-the-benchmark";
 
+/// The roles of PostgreSQL that `urna deploy` creates.
+const ROLES: [&str; 4] = ["login", "round", "tally", "recount"];
+
 struct Users;
 
 impl Naming for Users {
@@ -43,16 +46,27 @@ pub fn configuration() -> String {
     format!("accounts {{\n{}}}\nsystem_account: {system}\n", accounts(&Users, &ServerAccount::ALL))
 }
 
+/// The users of Redis, as lines of its ACL file.
+pub fn of_redis() -> String {
+    let file = urna_access::redis::acl_file(|_| Some(PASSWORD));
+    let users = file.lines().filter(|line| !line.starts_with("user default "));
+    users.map(|line| format!("{line}\n")).collect()
+}
+
 /// Writes the folder of credentials that Urna reads.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write_credentials(folder: &Path) -> anyhow::Result<()> {
-    let nats = folder.join("nats");
-    std::fs::create_dir_all(&nats).context("failed to make a folder of credentials")?;
-    for user in User::ALL {
-        let file = nats.join(format!("{}.password", user.name()));
-        std::fs::write(file, PASSWORD).context("failed to write credentials")?;
+    let nats = User::ALL.map(User::name);
+    let redis: Vec<&str> = urna_access::redis::names().collect();
+    for (server, users) in [("nats", &nats[..]), ("redis", &redis), ("postgres", &ROLES)] {
+        let part = folder.join(server);
+        std::fs::create_dir_all(&part).context("failed to make a folder of credentials")?;
+        for user in users {
+            std::fs::write(part.join(format!("{user}.password")), PASSWORD)
+                .context("failed to write credentials")?;
+        }
     }
     Ok(())
 }

@@ -26,21 +26,10 @@ pub const CONNECTIONS: u16 = 100;
 /// How many tenants a shared Redis can have.
 pub const SHARED_DATABASES: u32 = 1_000;
 /// What everybody may do in a shared Redis: nothing that reaches beyond a tenant's own database.
-const TENANT: [&str; 13] = [
-    "default",
-    "on",
-    "nopass",
-    "~*",
-    "&*",
-    "+@all",
-    "-acl",
-    "-config",
-    "-debug",
-    "-flushall",
-    "-shutdown",
-    "-swapdb",
-    "-client|kill",
-];
+const TENANT: &str =
+    "user default on nopass ~* &* +@all -acl -config -debug -flushall -shutdown -swapdb -client|kill";
+/// What everybody may do in a Redis of one tenant's own.
+const EVERYTHING: &str = "user default on nopass ~* &* +@all";
 
 /// A server that can be killed and started again with the data it had.
 #[derive(Debug)]
@@ -167,15 +156,16 @@ impl Server {
         server.started()
     }
 
-    /// A Redis that is empty.
+    /// A Redis that is empty, with these users (lines of an ACL file) beside the default one, which may do anything.
     ///
     /// # Errors
     /// As with [`Server::nats`].
-    pub fn redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
-        Self::redis_with(programs, folder, Vec::new())
+    pub fn redis(programs: &Programs, folder: &Path, users: &str) -> anyhow::Result<Self> {
+        let arguments = acl_file(folder, EVERYTHING, users)?;
+        Self::redis_with(programs, folder, arguments.into())
     }
 
-    /// The same with arguments of its own, in which `{port}` is where it listens.
+    /// One with arguments of its own, in which `{port}` is where it listens.
     ///
     /// # Errors
     /// As with [`Server::nats`].
@@ -189,9 +179,9 @@ impl Server {
     ///
     /// # Errors
     /// As with [`Server::nats`].
-    pub fn shared_redis(programs: &Programs, folder: &Path) -> anyhow::Result<Self> {
-        let mut arguments = vec!["--databases".to_owned(), SHARED_DATABASES.to_string(), "--user".to_owned()];
-        arguments.extend(TENANT.map(str::to_owned));
+    pub fn shared_redis(programs: &Programs, folder: &Path, users: &str) -> anyhow::Result<Self> {
+        let mut arguments = vec!["--databases".to_owned(), SHARED_DATABASES.to_string()];
+        arguments.extend(acl_file(folder, TENANT, users)?);
         Self::redis_with(programs, folder, arguments)
     }
 
@@ -340,6 +330,14 @@ impl Server {
         }
         Ok(command)
     }
+}
+
+/// Writes an ACL file, and returns the arguments that give it to Redis.
+fn acl_file(folder: &Path, default: &str, users: &str) -> anyhow::Result<[String; 2]> {
+    let file = folder.join("redis.acl");
+    std::fs::write(&file, format!("{default}\n{users}"))
+        .with_context(|| format!("failed to write {}", file.display()))?;
+    Ok(["--aclfile".to_owned(), file.display().to_string()])
 }
 
 /// Makes an empty cluster of PostgreSQL in a folder that is there.

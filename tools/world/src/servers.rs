@@ -17,6 +17,7 @@ use urna_servers::Server;
 
 use crate::place::{Own, Place};
 use crate::shared::{Database, Shared};
+use crate::users::roles;
 use crate::world::{WITHIN, World, eventually};
 
 /// How long an answer to a test's own question may take, before it is asked again.
@@ -79,6 +80,17 @@ impl World {
         format!("postgres://{role}@127.0.0.1:{}/{name}", self.postgres_port())
     }
 
+    /// Where Postgres is, for processes, each of which has a role of its own.
+    pub fn database_url_of_processes(&self) -> String {
+        format!("postgres://127.0.0.1:{}/{}", self.postgres_port(), self.database.name)
+    }
+
+    /// Takes all counts away, as if nothing had been counted.
+    pub async fn forget_counts(&self) {
+        let forget = "drop table tally.count, tally.cursor, tally._sqlx_migrations";
+        sqlx::query(forget).execute(&self.database().await).await.expect("postgres answers");
+    }
+
     /// Where Redis is.
     pub fn redis_url(&self) -> String {
         format!("redis://127.0.0.1:{}/{}", self.redis.server().port, self.number)
@@ -90,7 +102,7 @@ impl World {
             ("NATS_URL", self.nats_url()),
             ("URNA_NATS_REPLICAS", self.nodes().count().to_string()),
             ("URNA_CREDENTIALS", self.credentials().display().to_string()),
-            ("DATABASE_URL", self.database_url()),
+            ("DATABASE_URL", self.database_url_of_processes()),
             ("REDIS_URL", self.redis_url()),
         ]
     }
@@ -129,8 +141,12 @@ impl World {
         options.connect(self.nats_url()).await.expect("the nats-server answers")
     }
 
-    /// Creates the standing streams, as `urna deploy` does.
+    /// Creates the standing streams, the roles and the schemas, as `urna deploy` does.
     pub(crate) async fn deploy(&self) {
+        if let Place::Own(_) = &self.postgres {
+            let administrator = self.database_url().parse().expect("an address");
+            schema::deploy::deploy(&administrator, &roles()).await.expect("postgres answers");
+        }
         for account in Account::ALL {
             let bus = self.bus_in(account, "deploy").await;
             eventually("the standing streams are there", || async {

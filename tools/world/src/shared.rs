@@ -18,7 +18,7 @@ use urna_servers::{Durability, Leash, Programs, SHARED_DATABASES, Server, initdb
 
 use crate::house::house;
 use crate::programs::programs;
-use crate::users::{Users, configuration};
+use crate::users::{Users, configuration, of_redis, roles};
 use crate::world::eventually;
 
 /// How many scenarios share one nats-server.
@@ -97,7 +97,7 @@ impl Shared {
         let mut leash = Leash::on(&folder)?;
         // PostgreSQL's own sync protects from power cuts, which no test causes.
         let postgres = Server::postgres_from(ready_cluster(&programs)?, &programs, &folder, CONNECTIONS)?;
-        let redis = Server::shared_redis(&programs, &folder)?;
+        let redis = Server::shared_redis(&programs, &folder, &of_redis())?;
         for server in [&postgres, &redis] {
             leash.hold(server.id().context("a server has ended at its start")?)?;
         }
@@ -136,16 +136,19 @@ impl Shared {
         .await;
         self.run(format!("create role {ROLE} login")).await?;
         self.run(format!("create database {TEMPLATE} owner {ROLE}")).await?;
-        let pool = PgPoolOptions::new().connect(&self.url(ROLE, TEMPLATE)).await?;
+        schema::deploy::deploy(&self.url("urna", TEMPLATE).parse()?, &roles()).await?;
+        // What tests do by themselves they may do in every schema.
+        self.run(format!("grant login, round, tally to {ROLE}")).await?;
         for actor in std::fs::read_dir(house().join("actors"))? {
             let actor = actor?;
             let (name, migrations) = (actor.file_name(), actor.path().join("migrations"));
             if migrations.is_dir() {
                 let name: &'static str = name.to_str().context("an actor's name is text")?.to_owned().leak();
+                let pool = PgPoolOptions::new().connect(&self.url(name, TEMPLATE)).await?;
                 schema::Schema::new(name, Migrator::new(migrations).await?, pool.clone()).pool().await?;
+                pool.close().await;
             }
         }
-        pool.close().await;
         Ok(())
     }
 

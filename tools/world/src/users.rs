@@ -6,9 +6,20 @@ use std::path::Path;
 
 use async_nats::ConnectOptions;
 use nkeys::KeyPair;
+use schema::deploy::{Rights, Role};
+use secrecy::SecretString;
 use urna_access::nats::{Naming, accounts};
 use urna_access::{ServerAccount, User};
 
+/// The password of every user of Redis and every role of PostgreSQL.
+const PASSWORD: &str = "only-for-tests";
+/// The roles of PostgreSQL, and what each may do.
+const ROLES: [(&str, Rights); 4] = [
+    ("login", Rights::Owner),
+    ("round", Rights::Owner),
+    ("tally", Rights::Owner),
+    ("recount", Rights::Reader("tally")),
+];
 /// The accounts that a scenario has to itself. That of the system belongs to a whole server.
 const OWN: [ServerAccount; 3] = [ServerAccount::Elections, ServerAccount::People, ServerAccount::Audit];
 
@@ -53,10 +64,19 @@ impl Users {
 
     /// Writes the folder of credentials that processes and commands read.
     pub fn write_to(&self, credentials: &Path) -> std::io::Result<()> {
-        let folder = credentials.join("nats");
-        std::fs::create_dir_all(&folder)?;
+        let redis: Vec<&str> = urna_access::redis::names().collect();
+        let roles = ROLES.map(|(role, _)| role);
+        for (server, users) in [("redis", &redis[..]), ("postgres", &roles)] {
+            let part = credentials.join(server);
+            std::fs::create_dir_all(&part)?;
+            for user in users {
+                std::fs::write(part.join(format!("{user}.password")), PASSWORD)?;
+            }
+        }
+        let part = credentials.join("nats");
+        std::fs::create_dir_all(&part)?;
         for user in User::ALL {
-            std::fs::write(folder.join(format!("{}.nk", user.name())), self.seed(user))?;
+            std::fs::write(part.join(format!("{}.nk", user.name())), self.seed(user))?;
         }
         Ok(())
     }
@@ -64,6 +84,19 @@ impl Users {
     fn seed(&self, user: User) -> String {
         self.keys[user.name()].seed().expect("a key that was created has a seed")
     }
+}
+
+/// The users of Redis, as lines of its ACL file.
+pub(crate) fn of_redis() -> String {
+    let file = urna_access::redis::acl_file(|_| Some(PASSWORD));
+    let users = file.lines().filter(|line| !line.starts_with("user default "));
+    users.map(|line| format!("{line}\n")).collect()
+}
+
+/// The roles of PostgreSQL.
+pub(crate) fn roles() -> Vec<Role> {
+    let password = || SecretString::from(PASSWORD);
+    ROLES.map(|(name, rights)| Role { name, password: password(), rights }).into()
 }
 
 /// The configuration of a nats-server with the users of these scenarios.

@@ -17,7 +17,7 @@ use urna_servers::{CONNECTIONS, Durability, Process, Programs, Server, free_port
 use crate::place::{Own, Place};
 use crate::programs::{binary, programs};
 use crate::shared::{Database, Shared, Tenant, ready_cluster};
-use crate::users::{Users, configuration};
+use crate::users::{Users, configuration, of_redis};
 use crate::voter::Voter;
 
 /// How long anything that must happen may take.
@@ -129,7 +129,12 @@ impl World {
             (Place::Shared(&of_all().postgres), database)
         };
         let (redis, number) = if owns(Own::Redis) {
-            (Place::of_its_own(Server::redis(&programs, folder.path()).expect("redis can be started")), 0)
+            (
+                Place::of_its_own(
+                    Server::redis(&programs, folder.path(), &of_redis()).expect("redis can be started"),
+                ),
+                0,
+            )
         } else {
             (Place::Shared(&of_all().redis), number)
         };
