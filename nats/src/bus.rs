@@ -38,7 +38,7 @@ pub struct Bus {
     connected: watch::Receiver<bool>,
     because: watch::Receiver<Option<Reason>>,
     violations: Arc<Mutex<Violations>>,
-    name: String,
+    pub(crate) name: String,
     pub(crate) is_deployed: watch::Sender<bool>,
     pub(crate) missing: watch::Sender<Vec<String>>,
 }
@@ -175,7 +175,7 @@ impl Bus {
 /// What the client reports about the connection.
 struct Notes {
     /// The bus's name.
-    name: String,
+    pub(crate) name: String,
     tell: watch::Sender<bool>,
     violations: Arc<Mutex<Violations>>,
     clock: Clock,

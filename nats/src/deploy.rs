@@ -7,7 +7,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use subjects::{Account, Bucket, Retention, Stream};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::bus::Bus;
 use crate::unavailable::Unavailable;
@@ -105,15 +105,16 @@ impl Bus {
     /// [`Bus::deployed`]. Until then [`Bus::missing`] names those that are missing.
     pub async fn check_deployed(&self, streams: &[Stream], buckets: &[Bucket]) {
         loop {
-            let missing = self.missing_of(streams, buckets).await;
-            if missing.as_ref().is_ok_and(Vec::is_empty) {
-                break;
-            }
-            if let Ok(missing) = missing
-                && *self.missing.borrow() != missing
-            {
-                warn!(?missing, "streams are missing on the NATS server: run `urna deploy`");
-                self.missing.send_replace(missing);
+            match self.missing_of(streams, buckets).await {
+                Ok(missing) if missing.is_empty() => break,
+                Ok(missing) if *self.missing.borrow() != missing => {
+                    let name = &self.name;
+                    warn!(bus = name, ?missing, "streams are missing on the NATS server: run `urna deploy`");
+                    self.missing.send_replace(missing);
+                }
+                Ok(_) => {}
+                // Why NATS is unavailable is logged where that is found out.
+                Err(unavailable) => debug!(%unavailable, "will look again"),
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -137,20 +138,16 @@ impl Bus {
     async fn missing_of(&self, streams: &[Stream], buckets: &[Bucket]) -> Result<Vec<String>, Unavailable> {
         let mut missing = Vec::new();
         for declared in declared(streams, buckets) {
-            match self.compare(declared).await {
-                Ok(Difference::None) => {}
-                Ok(Difference::Missing) => missing.push(declared.name()),
-                Ok(Difference::Settings(settings)) => {
+            match self.compare(declared).await? {
+                Difference::None => {}
+                Difference::Missing => missing.push(declared.name()),
+                Difference::Settings(settings) => {
                     let stream = declared.name();
                     let differences = settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     warn!(
                         stream,
                         differences, "not as this version declares it: see `urna deploy --dry-run`"
                     );
-                }
-                Err(unavailable) => {
-                    warn!(%unavailable, "will try again");
-                    return Err(unavailable);
                 }
             }
         }

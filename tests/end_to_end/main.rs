@@ -31,6 +31,7 @@
 //! - [`limits`] what the machine can no longer do
 //! - [`isolation`] scenarios that share servers do not see each other
 //! - [`cluster`] three nats-servers in the place of one
+//! - [`deploying`] what must exist before a process starts
 //! - [`development`] pages as they are in a folder now
 //! - [`drill`] parts die at random under load
 //! - [`bench`] the benchmark and the simulation
@@ -45,6 +46,7 @@ mod bus;
 mod closing;
 mod cluster;
 mod crashes;
+mod deploying;
 mod development;
 mod drill;
 mod eligibility;

@@ -39,10 +39,17 @@ impl Handle {
     pub async fn ensure_admin(&self, email: Email, password: Option<SecretString>) -> Option<SecretString> {
         let is_given = password.is_some();
         let password = password.unwrap_or_else(random_password);
+        let mut logged = None;
         loop {
             match self.try_ensure_admin(&email, &password).await {
                 Ok(is_made) => return (is_made && !is_given).then_some(password),
-                Err(why) => warn!(%why, "will try again"),
+                Err(why) => {
+                    let why = why.to_string();
+                    if logged.as_ref() != Some(&why) {
+                        warn!(why, "will try again");
+                    }
+                    logged = Some(why);
+                }
             }
             tokio::time::sleep(TRY_AGAIN_AFTER).await;
         }
