@@ -27,7 +27,7 @@ NAME =
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-fast test-integration test-e2e test-browser test-shuffled check drill sim bench down clean-data
+.PHONY: help run dev test test-fast test-integration test-e2e test-apart test-browser test-shuffled check drill sim bench down clean-data
 
 help: ## This list
 	@echo 'make TARGET, where TARGET is one of'
@@ -62,6 +62,9 @@ test-integration: ## Run the tests of actors by themselves against real servers
 
 test-e2e: ## Run the tests of the real binaries against real servers
 	@tests/run end-to-end '$(NAME)'
+
+test-apart: ## Run the same with each actor of urna in a process of its own
+	@tests/run apart '$(NAME)'
 
 test-browser: ## Run the tests with a real browser
 	@tests/run browser '$(NAME)'

@@ -112,6 +112,23 @@ impl World {
         self.folder().join("credentials")
     }
 
+    /// A folder with the credentials of one actor alone.
+    pub(crate) fn credentials_of(&self, actor: &str) -> std::io::Result<PathBuf> {
+        let folder = self.folder().join(format!("credentials-of-{actor}"));
+        for kind in std::fs::read_dir(self.credentials())? {
+            let kind = kind?;
+            let own = folder.join(kind.file_name());
+            std::fs::create_dir_all(&own)?;
+            for file in std::fs::read_dir(kind.path())? {
+                let file = file?.path();
+                if file.file_stem().is_some_and(|stem| stem == actor) {
+                    std::fs::copy(&file, own.join(file.file_name().unwrap_or_default()))?;
+                }
+            }
+        }
+        Ok(folder)
+    }
+
     /// Everything that a nats-server of the world's own has logged.
     pub fn nats_log(&self) -> String {
         std::fs::read_to_string(self.folder().join("nats.log")).unwrap_or_default()

@@ -5,17 +5,17 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use tempfile::TempDir;
-use urna_servers::{CONNECTIONS, Durability, Process, Programs, Server, free_port};
+use urna_servers::{CONNECTIONS, Durability, Programs, Server};
 
 use crate::place::{Own, Place};
-use crate::programs::{binary, programs};
+use crate::processes::read;
+use crate::programs::programs;
+use crate::running::Running;
 use crate::shared::{Database, Shared, Tenant, ready_cluster};
 use crate::users::{Users, configuration, of_redis};
 use crate::voter::Voter;
@@ -28,18 +28,6 @@ pub const SECRET: &str = "only-for-tests-only-for-tests-only-for-tests";
 pub const ADMIN: &str = "admin@localhost";
 /// Their password.
 pub const ADMIN_PASSWORD: &str = "only for tests: the admin's";
-/// So many of everything in a minute: limits are kept, and no test reaches them that does not want to.
-const LIMIT: &str = "1000000";
-/// The limits.
-const LIMITS: [&str; 7] = [
-    "URNA_LIMIT_LOGINS_BY_ADDRESS",
-    "URNA_LIMIT_LOGINS_BY_ACCOUNT",
-    "URNA_LIMIT_REGISTRATIONS_BY_ADDRESS",
-    "URNA_LIMIT_REGISTRATIONS_BY_EMAIL",
-    "URNA_LIMIT_VOTES_BY_ADDRESS",
-    "URNA_LIMIT_VOTES_BY_VOTER",
-    "URNA_LIMIT_RECEIPTS_BY_ADDRESS",
-];
 
 /// Servers and processes of one test's own.
 pub struct World {
@@ -54,15 +42,10 @@ pub struct World {
     pub(crate) database: Database,
     /// The number of its database in Redis.
     pub(crate) number: u32,
-    processes: HashMap<String, Running>,
+    pub(crate) processes: HashMap<String, Running>,
     is_closed: bool,
     /// Removed last, when nobody writes there any more.
     folder: TempDir,
-}
-
-struct Running {
-    process: Process,
-    port: u16,
 }
 
 /// Asks until the answer is `Some`, and panics with `what` when it never is.
@@ -159,71 +142,6 @@ impl World {
         world
     }
 
-    /// Starts a process by the name of its binary, and waits until it is ready.
-    pub async fn start(&mut self, name: &str) {
-        self.start_as(name, name, &[]).await;
-    }
-
-    /// Starts a process under another name, so that there can be two, with settings of its own. An empty one takes back
-    /// what every process of a world is given.
-    pub async fn start_as(&mut self, name: &str, program: &str, settings: &[(&str, &str)]) {
-        self.launch(name, program, settings);
-        self.ready(name).await;
-    }
-
-    /// Starts a process and does not wait.
-    pub fn launch(&mut self, name: &str, program: &str, settings: &[(&str, &str)]) {
-        let port = self.processes.get(name).map_or_else(free_port, |running| running.port);
-        let mut command = Command::new(binary(program));
-        command
-            .envs(self.addresses())
-            .env("URNA_SECRET", SECRET)
-            .env("URNA_ADMIN_PASSWORD", ADMIN_PASSWORD)
-            .envs(LIMITS.map(|limit| (limit, LIMIT)))
-            .env("URNA_HTTP_ADDR", format!("127.0.0.1:{port}"))
-            .env("URNA_LOG", "debug,sqlx=warn,async_nats=warn")
-            .envs(settings.iter().copied());
-        for (without, _) in settings.iter().filter(|(_, value)| value.is_empty()) {
-            command.env_remove(without);
-        }
-        let process = Process::start_telling(command, name, &self.log_of(name), &self.told_by(name));
-        let process = process.expect("our own can be started");
-        self.processes.insert(name.to_owned(), Running { process, port });
-    }
-
-    fn log_of(&self, name: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.log"))
-    }
-
-    fn told_by(&self, name: &str) -> PathBuf {
-        self.folder.path().join(format!("{name}.told"))
-    }
-
-    /// Waits until a process can do its work: whoever serves the demonstration round has heard of it.
-    pub async fn ready(&self, name: &str) {
-        let page = match name.split('-').next() {
-            Some("urna" | "vote") => "/vote/demo",
-            Some("result") => "/result/demo",
-            _ => "/live",
-        };
-        let page = format!("{}{page}", self.address(name));
-        eventually(&format!("{name} knows the round"), || async {
-            (reqwest::get(&page).await.ok()?.status() == 200).then_some(())
-        })
-        .await;
-        let health = format!("{}/health", self.address(name));
-        eventually(&format!("{name} is ready"), || async {
-            let answer = reqwest::get(&health).await.ok()?;
-            (answer.status() == 200).then_some(())
-        })
-        .await;
-    }
-
-    /// Where a process is.
-    pub fn address(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}", self.processes[name].port)
-    }
-
     /// A person with a fresh browser, at the process `urna`.
     pub fn voter(&self) -> Voter {
         Voter::browser(&self.address("urna"))
@@ -240,56 +158,6 @@ impl World {
     /// A program that votes for `id`, at a process.
     pub fn voter_at(&self, name: &str, id: &str) -> Voter {
         Voter::program(&self.address(name), id)
-    }
-
-    /// Kills a process without warning; it keeps its port.
-    pub fn kill(&mut self, name: &str) {
-        self.running(name).kill();
-    }
-
-    /// Pauses a process.
-    pub fn pause(&mut self, name: &str) {
-        self.running(name).signal(Signal::SIGSTOP);
-    }
-
-    /// Lets a paused process go on.
-    pub fn resume(&mut self, name: &str) {
-        self.running(name).signal(Signal::SIGCONT);
-    }
-
-    /// Waits until a process has ended by itself.
-    pub async fn ended(&mut self, name: &str) {
-        eventually(&format!("{name} has ended"), || {
-            let ended = !self.running(name).is_running();
-            async move { ended.then_some(()) }
-        })
-        .await;
-    }
-
-    /// The process behind a name.
-    pub fn running(&mut self, name: &str) -> &mut Process {
-        &mut self.processes.get_mut(name).expect("the process was started").process
-    }
-
-    /// The resident memory of a process in bytes; `None` when it is gone.
-    pub fn memory(&self, name: &str) -> Option<u64> {
-        self.processes.get(name)?.process.memory()
-    }
-
-    /// Whether one of the processes that are there counts ballots.
-    pub fn runs_a_tally(&self) -> bool {
-        let counts = |name: &str| matches!(name.split('-').next(), Some("urna" | "tally"));
-        self.processes.iter().any(|(name, running)| counts(name) && running.process.memory().is_some())
-    }
-
-    /// Everything that a process has logged.
-    pub fn log(&self, name: &str) -> String {
-        std::fs::read_to_string(self.log_of(name)).unwrap_or_default()
-    }
-
-    /// Everything that a process has told people on its standard output.
-    pub fn told(&self, name: &str) -> String {
-        std::fs::read_to_string(self.told_by(name)).unwrap_or_default()
     }
 
     /// The folder of this world.
@@ -324,8 +192,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for name in self.processes.keys() {
-                eprintln!("---- the end of {name}'s log ----\n{}", last_lines(&self.log(name)));
+            for name in self.processes.keys().flat_map(|name| self.part_names(name)) {
+                eprintln!("---- the end of {name}'s log ----\n{}", last_lines(&read(&self.log_of(&name))));
             }
         } else {
             assert!(self.is_closed, "a scenario ends with close(): the recount was not made");
