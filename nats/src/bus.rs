@@ -175,7 +175,7 @@ impl Bus {
 /// What the client reports about the connection.
 struct Notes {
     /// The bus's name.
-    pub(crate) name: String,
+    name: String,
     tell: watch::Sender<bool>,
     violations: Arc<Mutex<Violations>>,
     clock: Clock,

@@ -21,7 +21,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
-use urna_world::{Own, World};
+use urna_world::World;
 
 pub use load::{Load, Seen, ask};
 pub use plan::{ACTORS, Harm, Part, Step, plan};
@@ -68,13 +68,13 @@ struct Moment {
     is_end: bool,
 }
 
-/// Runs a drill on servers and processes of its own. It says on standard output how it goes.
+/// Runs a drill on servers and processes of its own, every user with credentials of its own and connections over TLS. It says on standard output how it goes.
 pub async fn run(settings: Settings) -> Verdict {
     let Settings { seed, length, .. } = settings;
     let steps = plan(seed, length);
     println!("Drill of {} s with seed {seed}. The plan:", length.as_secs());
     steps.iter().for_each(|step| println!("  {step}"));
-    let mut world = World::owning(&Own::ALL).await;
+    let mut world = World::over_tls().await;
     for name in ACTORS {
         world.start_as(name, program_of(name), &[]).await;
     }

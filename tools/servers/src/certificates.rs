@@ -26,6 +26,15 @@ pub struct Certificate {
     pub key: PathBuf,
 }
 
+/// What a server on loopback needs for TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificate of the authority that has signed the server's.
+    pub authority: PathBuf,
+    /// The server's certificate.
+    pub own: Certificate,
+}
+
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
@@ -81,6 +90,33 @@ impl Authority {
         write(&made.key, key.serialize_pem()).context("failed to write a key")?;
         std::fs::set_permissions(&made.key, PermissionsExt::from_mode(0o600))?;
         Ok(made)
+    }
+}
+
+impl Tls {
+    /// A certificate for loopback of a new authority, in this folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn new(folder: &Path) -> anyhow::Result<Self> {
+        let authority = Authority::new(folder)?;
+        let own = authority.certificate("127.0.0.1", Validity::Current)?;
+        Ok(Self { authority: authority.file(), own })
+    }
+
+    /// The block of a nats-server's configuration by which it requires TLS of clients.
+    pub fn of_clients(&self) -> String {
+        self.block("")
+    }
+
+    /// The block by which the nats-servers of a cluster show each other their certificates. It belongs into `cluster`.
+    pub fn of_routes(&self) -> String {
+        self.block(", verify: true")
+    }
+
+    fn block(&self, more: &str) -> String {
+        let [certificate, key, authority] = [&self.own.certificate, &self.own.key, &self.authority];
+        format!("tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {authority:?}{more} }}")
     }
 }
 

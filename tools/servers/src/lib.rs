@@ -3,7 +3,7 @@
 //! - [`Server`] a nats-server, a PostgreSQL or a Redis that can be killed and started again with the data it had
 //! - [`Process`] any program
 //! - [`Leash`] stops servers that a whole test binary shares
-//! - [`Authority`] makes certificates for TLS
+//! - [`Authority`] makes certificates for TLS, and [`Tls`] those of a server
 //! - [`free_port`] where a program may listen
 
 mod certificates;
@@ -14,10 +14,10 @@ mod server;
 
 use std::path::PathBuf;
 
-pub use certificates::{Authority, Certificate, Validity};
+pub use certificates::{Authority, Certificate, Tls, Validity};
 pub use leash::Leash;
 pub use process::{Process, free_port};
-pub use server::{CONNECTIONS, SHARED_DATABASES, Server, initdb};
+pub use server::{CONNECTIONS, ClusterTexts, SHARED_DATABASES, Server, initdb};
 
 /// Where the servers' programs are. A bare name is looked for on the PATH.
 #[derive(Clone, Debug)]

@@ -18,9 +18,15 @@ const LOCAL: &str = include_str!("../../../nats/server/local.conf");
 const CLUSTER: &str = include_str!("../../../nats/server/cluster.conf");
 /// What makes nats-server wait for the disk.
 const SYNCED: &str = "sync_interval: always";
+/// Where the nats-servers of a cluster reach each other.
+const ROUTES: &str = "routes: $NATS_ROUTES";
 /// What says who may do what.
 const USERS: &str = "include secure.conf";
 
+/// The settings of a PostgreSQL that has a certificate.
+const CERTIFIED: [&str; 3] = ["ssl=on", "ssl_cert_file=own.pem", "ssl_key_file=own.key"];
+/// The rules of one that lets nobody in without TLS.
+const OVER_TLS: &str = "hostssl all all 127.0.0.1/32 trust\n";
 /// How many connections a PostgreSQL for one Urna takes.
 pub const CONNECTIONS: u16 = 100;
 /// How many tenants a shared Redis can have.
@@ -48,13 +54,22 @@ pub struct Server {
 enum Kind {
     /// A nats-server with this text behind its configuration.
     Nats(String),
-    /// A nats-server of a cluster: its name, where the others reach it, all of these addresses, and the text behind its
+    /// A nats-server of a cluster: its name, where the others reach it, all of these addresses, and the texts of its
     /// configuration.
-    Node { name: String, port: u16, routes: String, configuration: String },
+    Node { name: String, port: u16, routes: String, texts: ClusterTexts },
     /// A PostgreSQL that takes this many connections.
     Postgres { connections: u16, settings: Vec<String> },
     /// A Redis with these arguments, in which `{port}` is its port.
     Redis(Vec<String>),
+}
+
+/// What the configuration of each nats-server of a cluster holds besides the shipped one.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterTexts {
+    /// In its block `cluster`, such as certificates for routes.
+    pub routes: String,
+    /// Behind everything, such as users and certificates for clients.
+    pub behind: String,
 }
 
 impl Server {
@@ -72,7 +87,7 @@ impl Server {
         Self::new(Kind::Nats(configuration.to_owned()), programs, folder.to_owned(), durability)?.started()
     }
 
-    /// The nats-servers of a cluster on this machine, called `node-0` and so on, each with this text behind its configuration.
+    /// The nats-servers of a cluster on this machine, called `node-0` and so on, each with these texts in its configuration.
     ///
     /// # Errors
     /// As with [`Server::nats`].
@@ -80,15 +95,15 @@ impl Server {
         programs: &Programs,
         folder: &Path,
         size: usize,
-        configuration: &str,
+        texts: &ClusterTexts,
     ) -> anyhow::Result<Vec<Self>> {
         let ports: Vec<u16> = (0..size).map(|_| free_port()).collect();
         let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let routes = format!("[\"{}\"]", routes.join("\", \""));
         let node = |(number, port)| {
             let name = format!("node-{number}");
-            let (routes, configuration) = (routes.clone(), configuration.to_owned());
-            let kind = Kind::Node { name: name.clone(), port, routes, configuration };
+            let (routes, texts) = (routes.clone(), texts.clone());
+            let kind = Kind::Node { name: name.clone(), port, routes, texts };
             Self::new(kind, programs, folder.join(name), Durability::Synced)?.started()
         };
         ports.into_iter().enumerate().map(node).collect()
@@ -137,7 +152,7 @@ impl Server {
     }
 
     /// A PostgreSQL with a copy of a cluster that [`initdb`] has made: that takes a tenth of the time. It does not wait
-    /// for the disk, and takes so many connections.
+    /// for the disk, and takes so many connections: with a certificate, over TLS alone.
     ///
     /// # Errors
     /// As with [`Server::nats`].
@@ -146,13 +161,21 @@ impl Server {
         programs: &Programs,
         folder: &Path,
         connections: u16,
+        own: Option<&Certificate>,
     ) -> anyhow::Result<Self> {
-        let kind = Kind::Postgres { connections, settings: Vec::new() };
+        let settings = if own.is_some() { &CERTIFIED[..] } else { &[] };
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let kind = Kind::Postgres { connections, settings };
         let server = Self::new(kind, programs, folder.join("postgres"), Durability::Unsynced)?;
         give_to_postgres(&server.folder)?;
         let copied = Command::new("cp").arg("-pR").arg(ready.join(".")).arg(&server.folder).output();
         let copied = copied.context("failed to start cp")?;
         ensure!(copied.status.success(), "cp failed: {}", String::from_utf8_lossy(&copied.stderr));
+        if let Some(own) = own {
+            server.certify(own)?;
+            std::fs::write(server.folder.join("pg_hba.conf"), OVER_TLS)
+                .context("failed to write pg_hba.conf")?;
+        }
         server.started()
     }
 
@@ -220,8 +243,9 @@ impl Server {
     fn try_start(&mut self) -> anyhow::Result<()> {
         let (name, command) = match &self.kind {
             Kind::Nats(configuration) => ("nats-server", self.nats_command(LOCAL, configuration)?),
-            Kind::Node { name, port, routes, configuration } => {
-                let mut command = self.nats_command(CLUSTER, configuration)?;
+            Kind::Node { name, port, routes, texts } => {
+                let template = CLUSTER.replace(ROUTES, &format!("{ROUTES}\n  {}", texts.routes));
+                let mut command = self.nats_command(&template, &texts.behind)?;
                 command.env("NATS_NAME", name).env("NATS_ROUTES", routes);
                 command.env("NATS_CLUSTER_PORT", port.to_string());
                 ("nats-server", command)
@@ -414,6 +438,7 @@ mod tests {
             assert!(configured(configuration, Durability::Synced).contains(SYNCED));
             assert!(!configured(configuration, Durability::Unsynced).contains("sync_interval"));
             assert!(configuration.contains(USERS), "it limits who may do what");
+            assert_eq!(configuration.contains(ROUTES), configuration == CLUSTER);
             assert!(
                 !configured(configuration, Durability::Synced).contains(USERS),
                 "the caller's users replace ours"

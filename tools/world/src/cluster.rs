@@ -1,10 +1,10 @@
 //! A world on a cluster of three nats-servers, each with a folder and ports of its own.
 
 use async_nats::jetstream::stream::{Config, StorageType};
-use urna_servers::Server;
+use urna_servers::{ClusterTexts, Server, Tls};
 
 use crate::Own;
-use crate::world::{World, eventually};
+use crate::world::{Connections, World, eventually};
 
 /// How many nats-servers there are: with two of them a stream goes on.
 pub const NODES: usize = 3;
@@ -12,10 +12,13 @@ pub const NODES: usize = 3;
 const PROBE: &str = "PROBE";
 
 impl World {
-    /// Servers that answer, with a cluster in the place of the one nats-server, and no process yet.
+    /// Servers that answer, with a cluster in the place of the one nats-server, and no process yet. Its nodes require TLS
+    /// of clients, and of each other certificates.
     pub async fn cluster() -> Self {
-        let world = Self::on(&[Own::Nats], |programs, folder, users| {
-            let mut nodes = Server::nats_cluster(programs, folder, NODES, users)?;
+        let world = Self::on(&[Own::Nats], Connections::OverTls, |plan| {
+            let routes = plan.tls.map(Tls::of_routes).unwrap_or_default();
+            let texts = ClusterTexts { routes, behind: plan.configuration.clone() };
+            let mut nodes = Server::nats_cluster(plan.programs, plan.folder, NODES, &texts)?;
             Ok((nodes.remove(0), nodes))
         })
         .await;
@@ -31,7 +34,8 @@ impl World {
     /// Settings for a process that is to begin at this node. It hears of the others there. (Given several addresses,
     /// a client takes them in an order of its own.)
     pub fn at_node(&mut self, number: usize) -> [(&'static str, String); 1] {
-        [("NATS_URL", format!("nats://127.0.0.1:{}", self.node(number).port))]
+        let port = self.node(number).port;
+        [("NATS_URL", self.node_url(port))]
     }
 
     /// The node that leads the log of the demonstration round. One that is killed or paused does not.

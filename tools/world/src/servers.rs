@@ -7,7 +7,7 @@ use anyhow::ensure;
 use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
 use futures_util::TryStreamExt;
-use nats::{Authentication, Bus, BusSettings, Clock, NkeySeed, ServerUrls};
+use nats::{Authentication, Bus, BusSettings, Clock, NkeySeed, ServerUrls, Tls};
 use redis::aio::MultiplexedConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
@@ -37,7 +37,7 @@ impl World {
 
     /// Where NATS is: one address, or those of a cluster separated by commas.
     pub fn nats_url(&self) -> String {
-        let addresses: Vec<String> = self.nodes().map(|node| node_url(node.port)).collect();
+        let addresses: Vec<String> = self.nodes().map(|node| self.node_url(node.port)).collect();
         addresses.join(",")
     }
 
@@ -77,7 +77,13 @@ impl World {
     /// Where Postgres is.
     pub fn database_url(&self) -> String {
         let Database { role, name } = &self.database;
-        format!("postgres://{role}@127.0.0.1:{}/{name}", self.postgres_port())
+        let verifies = match (&self.tls, &self.postgres) {
+            (Some(tls), Place::Own(_)) => {
+                format!("?sslmode=verify-full&sslrootcert={}", tls.authority.display())
+            }
+            _ => String::new(),
+        };
+        format!("postgres://{role}@127.0.0.1:{}/{name}{verifies}", self.postgres_port())
     }
 
     /// Where Postgres is, for processes, each of which has a role of its own.
@@ -98,13 +104,16 @@ impl World {
 
     /// Where all servers are, as the settings of a process or a command.
     pub fn addresses(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let authority = self.tls.iter().map(|tls| ("NATS_CA", tls.authority.display().to_string()));
+        let mut addresses = vec![
             ("NATS_URL", self.nats_url()),
             ("URNA_NATS_REPLICAS", self.nodes().count().to_string()),
             ("URNA_CREDENTIALS", self.credentials().display().to_string()),
             ("DATABASE_URL", self.database_url_of_processes()),
             ("REDIS_URL", self.redis_url()),
-        ]
+        ];
+        addresses.extend(authority);
+        addresses
     }
 
     /// The folder with the credentials of every process and command.
@@ -136,12 +145,12 @@ impl World {
 
     /// A connection to the nats-server that may do anything with elections.
     pub async fn nats_client(&self) -> async_nats::Client {
-        self.connected(self.users.everything_in(ServerAccount::Elections)).await
+        self.connected(self.trusting(self.users.everything_in(ServerAccount::Elections))).await
     }
 
     /// A connection to the nats-server that may do anything with accounts of people and their sessions.
     pub async fn people_client(&self) -> async_nats::Client {
-        self.connected(self.users.everything_in(ServerAccount::People)).await
+        self.connected(self.trusting(self.users.everything_in(ServerAccount::People))).await
     }
 
     /// A connection to the nats-server as one of its users.
@@ -151,7 +160,20 @@ impl World {
 
     /// How one of the users of the nats-server connects.
     pub fn options_of(&self, user: User) -> ConnectOptions {
-        self.users.user(user)
+        self.trusting(self.users.user(user))
+    }
+
+    /// With the authority that has signed the certificates of the nats-servers, if they require TLS.
+    fn trusting(&self, options: ConnectOptions) -> ConnectOptions {
+        match &self.tls {
+            Some(tls) => options.add_root_certificates(tls.authority.clone()),
+            None => options,
+        }
+    }
+
+    pub(crate) fn node_url(&self, port: u16) -> String {
+        let scheme = if self.tls.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://127.0.0.1:{port}")
     }
 
     async fn connected(&self, options: ConnectOptions) -> async_nats::Client {
@@ -206,7 +228,12 @@ impl World {
     async fn bus_in(&self, account: Account, name: &str) -> Bus {
         let url = ServerUrls::parse(&self.nats_url()).expect("addresses");
         let seed = NkeySeed::parse(&self.users.seed_of_everything_in(account.into())).expect("a seed");
+        let tls = match &self.tls {
+            Some(tls) => Tls::default().with_authorities(&tls.authority).expect("a certificate"),
+            None => Tls::default(),
+        };
         let settings = BusSettings {
+            tls,
             authentication: Some(Authentication::NkeySeed(seed)),
             replicas: self.nodes().count(),
             ..BusSettings::new(url, name, &Clock::system())
@@ -222,9 +249,9 @@ impl World {
     /// The same for the streams of an account.
     pub async fn jetstream_of(&self, account: Account) -> anyhow::Result<jetstream::Context> {
         let up = self.nodes().filter(|node| node.is_up());
-        let addresses: Result<Vec<ServerAddr>, _> = up.map(|node| node_url(node.port).parse()).collect();
+        let addresses: Result<Vec<ServerAddr>, _> = up.map(|node| self.node_url(node.port).parse()).collect();
         // A node that is paused takes connections, and says nothing on them.
-        let options = self.users.everything_in(account.into());
+        let options = self.trusting(self.users.everything_in(account.into()));
         let options = options.connection_timeout(ANSWER_WITHIN).ignore_discovered_servers();
         let client = options.request_timeout(Some(ANSWER_WITHIN)).connect(addresses?).await?;
         Ok(jetstream::new(client))
@@ -277,8 +304,4 @@ impl World {
             assert!(begin.elapsed() < WITHIN, "postgres does not start again");
         }
     }
-}
-
-fn node_url(port: u16) -> String {
-    format!("nats://127.0.0.1:{port}")
 }

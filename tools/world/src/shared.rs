@@ -96,7 +96,8 @@ impl Shared {
         let (programs, folder) = (programs(), shared_folder()?);
         let mut leash = Leash::on(&folder)?;
         // PostgreSQL's own sync protects from power cuts, which no test causes.
-        let postgres = Server::postgres_from(ready_cluster(&programs)?, &programs, &folder, CONNECTIONS)?;
+        let ready = ready_cluster(&programs)?;
+        let postgres = Server::postgres_from(ready, &programs, &folder, CONNECTIONS, None)?;
         let redis = Server::shared_redis(&programs, &folder, &of_redis())?;
         for server in [&postgres, &redis] {
             leash.hold(server.id().context("a server has ended at its start")?)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use tempfile::TempDir;
-use urna_servers::{CONNECTIONS, Durability, Programs, Server};
+use urna_servers::{CONNECTIONS, Durability, Programs, Server, Tls};
 
 use crate::place::{Own, Place};
 use crate::processes::read;
@@ -37,6 +37,8 @@ pub struct World {
     pub(crate) peers: Vec<Server>,
     pub(crate) postgres: Place,
     pub(crate) redis: Place,
+    /// What servers of its own show, if they require TLS.
+    pub(crate) tls: Option<Tls>,
     /// Who may connect to its nats-server.
     pub(crate) users: Users,
     pub(crate) database: Database,
@@ -46,6 +48,22 @@ pub struct World {
     is_closed: bool,
     /// Removed last, when nobody writes there any more.
     folder: TempDir,
+}
+
+/// Whether servers of a world's own require TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connections {
+    Plain,
+    OverTls,
+}
+
+/// What a nats-server of a world's own is started with.
+pub(crate) struct NatsPlan<'a> {
+    pub programs: &'a Programs,
+    pub folder: &'a Path,
+    /// Its users and certificates.
+    pub configuration: String,
+    pub tls: Option<&'a Tls>,
 }
 
 /// Asks until the answer is `Some`, and panics with `what` when it never is.
@@ -68,22 +86,23 @@ impl World {
 
     /// The same for a test that harms these servers: it has them to itself.
     pub async fn owning(own: &[Own]) -> Self {
-        Self::on(own, |programs, folder, users| {
-            let nats = Server::nats(programs, &folder.join("nats"), Durability::Synced, users)?;
-            Ok((nats, Vec::new()))
-        })
-        .await
+        Self::on(own, Connections::Plain, one_nats_server).await
     }
 
-    /// The same, with nats-servers of the caller's choice if it owns them: it is given the configuration of the users.
+    /// Servers of its own, which require TLS: the nats-server and PostgreSQL.
+    pub async fn over_tls() -> Self {
+        Self::on(&Own::ALL, Connections::OverTls, one_nats_server).await
+    }
+
+    /// The same, with nats-servers of the caller's choice if it owns them.
     pub(crate) async fn on(
         own: &[Own],
-        nats: impl FnOnce(&Programs, &Path, &str) -> anyhow::Result<(Server, Vec<Server>)>,
+        connections: Connections,
+        nats: impl FnOnce(&NatsPlan<'_>) -> anyhow::Result<(Server, Vec<Server>)>,
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        // The user postgres must be able to pass through.
-        let passable = PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(folder.path(), passable).expect("a folder's mode can be set");
+        let folder = passable_folder();
+        let tls = (connections == Connections::OverTls)
+            .then(|| Tls::new(&folder.path().join("tls")).expect("certificates can be made"));
         let owns = |which| own.contains(&which);
         let shared = if Own::ALL.into_iter().all(owns) { None } else { Some(Shared::get().await) };
         let tenant = match shared {
@@ -93,8 +112,8 @@ impl World {
         let Tenant { number, nats: shared_nats, users } = tenant;
         let (programs, of_all) = (programs(), || shared.expect("a world that owns not all shares some"));
         let (nats, peers) = if owns(Own::Nats) {
-            let started = nats(&programs, folder.path(), &configuration(std::slice::from_ref(&users)));
-            let (nats, peers) = started.expect("nats-server can be started");
+            let plan = NatsPlan::of(&programs, folder.path(), &users, tls.as_ref());
+            let (nats, peers) = nats(&plan).expect("nats-server can be started");
             (Place::of_its_own(nats), peers)
         } else {
             (
@@ -104,7 +123,13 @@ impl World {
         };
         let (postgres, database) = if owns(Own::Postgres) {
             let ready = ready_cluster(&programs).expect("a cluster can be made");
-            let postgres = Server::postgres_from(ready, &programs, folder.path(), CONNECTIONS);
+            let postgres = Server::postgres_from(
+                ready,
+                &programs,
+                folder.path(),
+                CONNECTIONS,
+                tls.as_ref().map(|tls| &tls.own),
+            );
             (Place::of_its_own(postgres.expect("postgres can be started")), Database::whole())
         } else {
             let database =
@@ -123,7 +148,7 @@ impl World {
         };
         let (processes, is_closed) = (HashMap::new(), false);
         let world =
-            Self { nats, peers, postgres, redis, users, database, number, processes, is_closed, folder };
+            Self { nats, peers, postgres, redis, tls, users, database, number, processes, is_closed, folder };
         world.users.write_to(&world.credentials()).expect("a folder of credentials can be written");
         world.servers_answer().await;
         world.deploy().await;
@@ -198,6 +223,27 @@ impl Drop for World {
         } else {
             assert!(self.is_closed, "a scenario ends with close(): the recount was not made");
         }
+    }
+}
+
+fn one_nats_server(plan: &NatsPlan<'_>) -> anyhow::Result<(Server, Vec<Server>)> {
+    let folder = plan.folder.join("nats");
+    Ok((Server::nats(plan.programs, &folder, Durability::Synced, &plan.configuration)?, Vec::new()))
+}
+
+/// A folder through which the user postgres can pass.
+fn passable_folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let passable = PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), passable).expect("a folder's mode can be set");
+    folder
+}
+
+impl<'a> NatsPlan<'a> {
+    fn of(programs: &'a Programs, folder: &'a Path, users: &Users, tls: Option<&'a Tls>) -> Self {
+        let users = configuration(std::slice::from_ref(users));
+        let configuration = users + &tls.map(Tls::of_clients).unwrap_or_default();
+        Self { programs, folder, configuration, tls }
     }
 }
 
