@@ -115,7 +115,7 @@ impl DocsPage {
     pub fn samples() -> Vec<Self> {
         let words = |text: &str| text.to_owned();
         let kind =
-            DocsKind { kind: words("round-not-found"), when: words("There is no round of this name.") };
+            DocsKind { kind: words("round-not-found"), when: words("There is no round with this name.") };
         let field = DocsField {
             name: words("options[].label"),
             shape: words("text"),

@@ -346,7 +346,7 @@ async fn nobody_runs_a_round_that_is_not_theirs_and_no_other_site_does_it_for_th
     let ann = person(&world, "Ann").await;
     let page = ann.looks_at("/admin").await;
     assert_eq!(page.status, 403);
-    assert!(page.html.contains("An administrator can give it."), "{}", page.html);
+    assert!(page.html.contains("You need the organiser role."), "{}", page.html);
     assert!(!ann.opens("/").await.contains("href=\"/admin\""));
 
     assert!(!otto.opens("/admin").await.contains("board"), "another organiser is not even told of it");
@@ -354,7 +354,7 @@ async fn nobody_runs_a_round_that_is_not_theirs_and_no_other_site_does_it_for_th
     for page in [THE_BOARD.to_owned(), format!("{THE_BOARD}/open"), format!("{THE_BOARD}/close")] {
         let page = otto.looks_at(&page).await;
         assert_eq!(page.status, 403);
-        assert!(page.html.contains("Only whoever made this round"), "{}", page.html);
+        assert!(page.html.contains("organiser or an administrator may do this"), "{}", page.html);
     }
     let seen = version(&olga.opens(THE_BOARD).await);
     for path in [THE_BOARD.to_owned(), format!("{THE_BOARD}/open")] {

@@ -136,7 +136,8 @@ async fn a_session_is_opened_once_however_often_its_proof_is_delivered() {
     let ann = world.voter().bearing(told.body["access_token"].as_str().expect("a token"));
     let (user, session) = (id_of(&ann).await, session_of(&ann).await);
     let logins = said(&world, "ACCOUNTS").await;
-    let proof = |(subject, text): &&(String, String)| subject.ends_with(".proved") && text.contains(&session);
+    let proof =
+        |(subject, text): &&(String, String)| subject.ends_with(".authenticated") && text.contains(&session);
     let (subject, proof) = logins.iter().find(proof).expect("a proof of this session").clone();
     assert_eq!(subject, format!("account.{user}.authenticated"));
     let opened = format!("session.{session}.opened");

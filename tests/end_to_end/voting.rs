@@ -159,7 +159,7 @@ async fn a_form_that_was_filled_in_wrongly_is_shown_again_with_what_is_wrong() {
     assert!(page.contains("Choice must name exactly one option") && page.contains("id=\"ballot\""), "{page}");
     let (status, page) = submits(&[("round", "nope"), ("choice", "cats")]).await;
     assert_eq!(status, 404);
-    assert!(page.contains("no round of this name"), "{page}");
+    assert!(page.contains("no round with this name"), "{page}");
     world.close().await;
 }
 

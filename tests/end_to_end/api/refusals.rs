@@ -48,8 +48,9 @@ const BY_RULES: [&str; 14] = [
     "wrong-password",
 ];
 
-/// What takes what is not in the examples: a picture, or somebody who saves at the same moment.
-const OF_STATE: [(&str, &str); 7] = [
+/// What takes what is not in the examples: a picture, a program's token, or somebody who saves at the same moment.
+const OF_STATE: [(&str, &str); 8] = [
+    ("cast_ballot", "not-your-round"),
     ("put_picture", "version-conflict"),
     ("remove_picture", "round-already-opened"),
     ("change_me", "version-conflict"),

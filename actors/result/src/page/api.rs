@@ -166,7 +166,7 @@ fn pages() -> [Operation; 3] {
                 "The round does not let other sites show its results: a page that says so.",
                 HTML,
             )
-            .answers_text(404, "There is no round of this name: a page that says so.", HTML)
+            .answers_text(404, "There is no round with this name: a page that says so.", HTML)
             .answers_text(503, "The process has just begun: a page that says so.", HTML),
     ]
 }

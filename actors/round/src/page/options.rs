@@ -79,6 +79,6 @@ pub fn option_id(text: &str) -> Result<OptionId, Problem> {
 
 /// 404: there is no such option.
 pub fn option_not_found() -> Problem {
-    let detail = "This round has no option of this name.";
+    let detail = "This round has no option with this id.";
     Problem::new(StatusCode::NOT_FOUND, "option-not-found", "Option not found", detail)
 }
