@@ -17,23 +17,23 @@ const ELSEWHERE: &str = "elsewhere:*";
 
 async fn connect(server: &Server, user: &str) -> MultiplexedConnection {
     let url = format!("redis://{user}:{user}@127.0.0.1:{}", server.port);
-    let client = redis::Client::open(url).unwrap();
+    let client = redis::Client::open(url).expect("an address");
     eventually("redis answers", || async { client.get_multiplexed_async_connection().await.ok() }).await
 }
 
 /// Every command by its name, each subcommand after a bar, with how many words it takes at least.
 async fn commands(operator: &mut MultiplexedConnection) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
-    let all: Vec<Value> = cmd("COMMAND").query_async(operator).await.unwrap();
+    let all: Vec<Value> = cmd("COMMAND").query_async(operator).await.expect("redis names its commands");
     let mut rest = all;
     while let Some(command) = rest.pop() {
-        let parts: Vec<Value> = redis::from_redis_value(command).unwrap();
-        let name: String = redis::from_redis_value(parts[0].clone()).unwrap();
-        let arity: i64 = redis::from_redis_value(parts[1].clone()).unwrap();
-        let subcommands: Vec<Value> = redis::from_redis_value(parts[9].clone()).unwrap();
+        let parts: Vec<Value> = redis::from_redis_value(command).expect("a command");
+        let name: String = redis::from_redis_value(parts[0].clone()).expect("a name");
+        let arity: i64 = redis::from_redis_value(parts[1].clone()).expect("an arity");
+        let subcommands: Vec<Value> = redis::from_redis_value(parts[9].clone()).expect("subcommands");
         // One that has others is none by itself.
         if subcommands.is_empty() {
-            found.insert(name, usize::try_from(arity.abs()).unwrap());
+            found.insert(name, usize::try_from(arity.abs()).expect("a small number"));
         }
         rest.extend(subcommands);
     }
@@ -59,7 +59,11 @@ fn request(name: &str, words: usize, key: &str) -> redis::Cmd {
 
 async fn is_let(connection: &mut MultiplexedConnection, request: &redis::Cmd) -> bool {
     let answer: Result<Value, RedisError> = request.query_async(connection).await;
-    answer.err().is_none_or(|fault| fault.kind() != ErrorKind::Server(ServerErrorKind::NoPerm))
+    // A refused `exec` says that it ends the transaction.
+    let refused = |fault: RedisError| {
+        matches!(fault.kind(), ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ExecAbort))
+    };
+    !answer.is_err_and(refused)
 }
 
 async fn tried(server: &Server, user: &User, commands: &BTreeMap<String, usize>) {
@@ -79,7 +83,10 @@ async fn each_user_of_redis_may_do_what_the_table_says_and_nothing_else() {
     let folder = folder();
     let file = folder.path().join("users.acl");
     std::fs::write(&file, acl_file(|user| Some(user.to_owned()))).unwrap();
-    let arguments = vec!["--aclfile".to_owned(), file.display().to_string()];
+    // Without these two Redis refuses their commands to everybody, and does not ask its rules.
+    let enabled = ["--enable-debug-command", "yes", "--enable-module-command", "yes", "--aclfile"];
+    let mut arguments: Vec<String> = enabled.map(str::to_owned).into();
+    arguments.push(file.display().to_string());
     let server = Server::redis_with(&programs(), folder.path(), arguments).unwrap();
     let mut operator = connect(&server, OPERATOR).await;
     let commands = commands(&mut operator).await;

@@ -16,14 +16,14 @@ use urna_world::{eventually, programs};
 use web::{Redis, RedisClientCertificate, RedisCredentials, RedisSettings, RedisTls, Unavailable};
 
 pub fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     // The user postgres must be able to pass through.
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("permissions");
     folder
 }
 
 async fn ask(settings: &RedisSettings) -> Result<(), Unavailable> {
-    Redis::with(settings, Handle::current()).unwrap().check(cmd("PING")).await
+    Redis::with(settings, Handle::current()).expect("settings that can be used").check(cmd("PING")).await
 }
 
 fn as_user(url: &str, user: &str, password: &str) -> RedisSettings {
@@ -32,7 +32,7 @@ fn as_user(url: &str, user: &str, password: &str) -> RedisSettings {
 }
 
 fn trusting(url: &str, authority: &Authority) -> RedisSettings {
-    let authorities = Some(std::fs::read(authority.file()).unwrap());
+    let authorities = Some(std::fs::read(authority.file()).expect("a file"));
     RedisSettings { tls: RedisTls { authorities, client: None }, ..RedisSettings::new(url) }
 }
 
@@ -62,8 +62,8 @@ async fn redis_says_what_is_wrong_and_is_used_again_once_it_is_mended() {
 
 /// A Redis that speaks TLS alone, and asks for a client's certificate as it is told.
 fn redis_with_tls(folder: &Path, own: &Certificate, authority: &Authority, clients: &str) -> Server {
-    let folder = folder.join(format!("{clients}-{}", own.certificate.file_stem().unwrap().display()));
-    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.join(format!("{clients}-{}", own.certificate.file_stem().expect("a name").display()));
+    std::fs::create_dir(&folder).expect("a folder");
     let path = |path: &Path| path.display().to_string();
     let arguments = [
         ("--port", "0".to_owned()),
@@ -74,7 +74,7 @@ fn redis_with_tls(folder: &Path, own: &Certificate, authority: &Authority, clien
         ("--tls-auth-clients", clients.to_owned()),
     ];
     let arguments = arguments.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
-    Server::redis_with(&programs(), &folder, arguments).unwrap()
+    Server::redis_with(&programs(), &folder, arguments).expect("redis starts")
 }
 
 async fn eventually_says(settings: &RedisSettings, expected: Result<(), Unavailable>) {
@@ -117,6 +117,20 @@ async fn redis_is_verified_over_tls_and_told_what_is_wrong_with_it() {
     assert_eq!(ask(&RedisSettings { tls, ..without }).await, Ok(()));
 }
 
+/// A Sentinel that follows the Redis of this port, and asks for the password `secret`.
+fn sentinel(folder: &Path, follows: u16) -> (u16, Process) {
+    let (port, configuration) = (free_port(), folder.join("sentinel.conf"));
+    let lines = format!(
+        "port {port}\nbind 127.0.0.1\ndir {}\nrequirepass secret\nsentinel monitor main 127.0.0.1 {follows} 1\n\
+         sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n",
+        folder.display(),
+    );
+    std::fs::write(&configuration, lines).expect("a file");
+    let mut command = Command::new(programs().redis);
+    command.arg(&configuration).arg("--sentinel");
+    (port, Process::start(command, "sentinel", &folder.join("sentinel.log")).expect("a sentinel starts"))
+}
+
 #[tokio::test]
 async fn redis_is_followed_to_another_server_by_its_sentinels() {
     let folder = folder();
@@ -128,18 +142,21 @@ async fn redis_is_followed_to_another_server_by_its_sentinels() {
     let mut first = Server::redis_with(&programs(), &one, Vec::new()).unwrap();
     let copies = vec!["--replicaof".to_owned(), "127.0.0.1".to_owned(), first.port.to_string()];
     let _second = Server::redis_with(&programs(), &two, copies).unwrap();
-    let port = free_port();
-    let configuration = folder.path().join("sentinel.conf");
-    let lines = format!(
-        "port {port}\nbind 127.0.0.1\ndir {}\nrequirepass secret\nsentinel monitor main 127.0.0.1 {} 1\n\
-         sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n",
-        folder.path().display(),
-        first.port,
-    );
-    std::fs::write(&configuration, lines).unwrap();
-    let mut command = Command::new(programs().redis);
-    command.arg(&configuration).arg("--sentinel");
-    let _sentinel = Process::start(command, "sentinel", &folder.path().join("sentinel.log")).unwrap();
+    let replicated =
+        Redis::new(&format!("redis://127.0.0.1:{}", first.port).into(), Handle::current()).unwrap();
+    eventually("the copy is there", || async {
+        let count: u64 = replicated.query(cmd("WAIT").arg(1).arg(100)).await.ok()?;
+        (count == 1).then_some(())
+    })
+    .await;
+    let (port, _sentinel) = sentinel(folder.path(), first.port);
+    let itself = Redis::new(&format!("redis://:secret@127.0.0.1:{port}").into(), Handle::current()).unwrap();
+    eventually("the sentinel knows the copy", || async {
+        let copies: Vec<redis::Value> =
+            itself.query(cmd("SENTINEL").arg("REPLICAS").arg("main")).await.ok()?;
+        (copies.len() == 1).then_some(())
+    })
+    .await;
 
     // Nobody listens at the first of them.
     let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{port}/main", free_port());
@@ -151,8 +168,6 @@ async fn redis_is_followed_to_another_server_by_its_sentinels() {
     eventually("the first takes it", || async { redis.check(write.clone()).await.ok() }).await;
     let wrong = RedisSettings { sentinel: password("wrong"), ..settings };
     assert_eq!(ask(&wrong).await, Err(Unavailable::WrongCredentials));
-    let replicated = format!("redis://127.0.0.1:{}", first.port);
-    let replicated = Redis::new(&replicated.into(), Handle::current()).unwrap();
     eventually("the copy has it", || async {
         let count: u64 = replicated.query(cmd("WAIT").arg(1).arg(100)).await.ok()?;
         (count == 1).then_some(())
@@ -180,7 +195,7 @@ pub fn roles(password: &str) -> Vec<Role> {
 
 pub async fn administrator(server: &Server) -> PgConnectOptions {
     let url = format!("postgres://urna@localhost:{}/postgres?sslmode=disable", server.port);
-    let options: PgConnectOptions = url.parse().unwrap();
+    let options: PgConnectOptions = url.parse().expect("an address");
     eventually("postgres answers", || async { options.connect().await.ok() }).await;
     options
 }

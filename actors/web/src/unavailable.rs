@@ -73,7 +73,8 @@ impl Unavailable {
     pub fn of_tls(fault: &rustls::Error) -> Self {
         match fault {
             rustls::Error::InvalidCertificate(why) => match why {
-                CertificateError::UnknownIssuer => Self::UnknownAuthority,
+                // The signature is bad when another authority has the same name.
+                CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
                 CertificateError::Expired
                 | CertificateError::ExpiredContext { .. }
                 | CertificateError::NotValidYet

@@ -7,6 +7,10 @@ use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{Connection, PgConnection, Row};
 
 use super::{Rights, Role};
+use crate::INSUFFICIENT_PRIVILEGE;
+
+/// What Postgres says to a wrong password.
+const INVALID_PASSWORD: &str = "28P01";
 
 /// What is there of what was asked for.
 #[derive(Debug, Default)]
@@ -37,9 +41,11 @@ pub(super) struct FoundRole {
 pub(super) enum Password {
     /// It is the wanted one.
     Wanted,
-    /// It is another one, or nobody may log in with it.
-    #[default]
+    /// It is another one.
     Another,
+    /// The server does not let this role in from here, such as without TLS, whatever the password.
+    #[default]
+    NotTried,
     /// The server lets this role in whatever the password.
     NotAsked,
 }
@@ -114,22 +120,36 @@ async fn role_of(connection: &mut PgConnection, name: &str) -> Result<Option<Fou
 async fn password_of(admin: &PgConnectOptions, role: &Role) -> Password {
     let options = admin.clone().username(role.name);
     let password = role.password.expose_secret();
-    if !is_let_in(&options.clone().password(password)).await {
-        return Password::Another;
+    match try_to_log_in(&options.clone().password(password)).await {
+        LogIn::WrongPassword => return Password::Another,
+        LogIn::Refused => return Password::NotTried,
+        LogIn::LetIn => {}
     }
-    match is_let_in(&options.password(&format!("not {password}"))).await {
-        true => Password::NotAsked,
-        false => Password::Wanted,
+    match try_to_log_in(&options.password(&format!("not {password}"))).await {
+        LogIn::LetIn => Password::NotAsked,
+        LogIn::WrongPassword | LogIn::Refused => Password::Wanted,
     }
 }
 
-async fn is_let_in(options: &PgConnectOptions) -> bool {
-    match PgConnection::connect_with(options).await {
+enum LogIn {
+    LetIn,
+    WrongPassword,
+    Refused,
+}
+
+async fn try_to_log_in(options: &PgConnectOptions) -> LogIn {
+    let fault = match PgConnection::connect_with(options).await {
         Ok(connection) => {
             let _ = connection.close().await;
-            true
+            return LogIn::LetIn;
         }
-        Err(_) => false,
+        Err(fault) => fault,
+    };
+    match crate::code_of(&fault).as_deref() {
+        Some(INVALID_PASSWORD) => LogIn::WrongPassword,
+        // It is who it says, and may not connect to this database.
+        Some(INSUFFICIENT_PRIVILEGE) => LogIn::LetIn,
+        _ => LogIn::Refused,
     }
 }
 

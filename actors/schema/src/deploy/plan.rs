@@ -70,8 +70,11 @@ fn of_role(differences: &mut Vec<Difference>, found: Option<&FoundRole>, role: &
     match found.password {
         Password::Wanted => {}
         Password::Another => alter("set the password".into(), set),
-        Password::NotAsked => {
-            let what = "set the password (this server lets it in with any)";
+        unknown @ (Password::NotAsked | Password::NotTried) => {
+            let what = match unknown {
+                Password::NotAsked => "set the password (this server lets it in with any)",
+                _ => "set the password (this server does not let it in from here)",
+            };
             let set = Difference::alteration(subject, what, [set]);
             differences.push(Difference { can_be_seen: false, ..set });
         }

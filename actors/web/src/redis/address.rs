@@ -114,6 +114,8 @@ impl RedisSettings {
         let user = redis.username().map(str::to_owned);
         let source = match &address.master {
             None => {
+                // Its users may not name the client's library, and each refusal would be an entry in its log.
+                let redis = redis.set_skip_set_lib_name();
                 let server = first.clone().set_redis_settings(redis).set_tcp_settings(tcp_settings());
                 Source::Server(client(server, tls)?)
             }
