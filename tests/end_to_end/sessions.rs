@@ -144,7 +144,7 @@ async fn a_session_is_opened_once_however_often_its_proof_is_delivered() {
     let openings = async || said(&world, "SESSIONS").await.iter().filter(|(it, _)| *it == opened).count();
     assert_eq!(openings().await, 1);
 
-    let jetstream = world.jetstream().await.expect("the nats-server answers");
+    let jetstream = world.jetstream_of(Account::People).await.expect("the nats-server answers");
     let again = async || {
         for _ in 0..3 {
             let said = jetstream.publish(subject.clone(), proof.clone().into()).await;
