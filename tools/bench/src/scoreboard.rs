@@ -33,8 +33,9 @@ impl Scoreboard {
     /// # Errors
     /// As above.
     pub async fn forget(&mut self) -> anyhow::Result<()> {
-        let dropped = sqlx::query("drop schema tally cascade").execute(&mut self.connection).await;
-        dropped.map(|_| ()).context("failed to drop the schema tally")
+        let tables = "drop table tally.count, tally.cursor, tally._sqlx_migrations";
+        let dropped = sqlx::query(tables).execute(&mut self.connection).await;
+        dropped.map(|_| ()).context("failed to drop the tables of the tally")
     }
 
     /// Times the tally from when its tables are there again until it has counted so many ballots.
