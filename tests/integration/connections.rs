@@ -7,7 +7,7 @@ use nats::{Action, Authentication, Bus, BusSettings, Clock, Reason, ServerUrls, 
 use nkeys::KeyPair;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use subjects::Stream;
+use subjects::{Account, Stream};
 use urna_servers::{Authority, Durability, Programs, Server, Validity, free_port};
 use urna_world::{World, eventually, program};
 
@@ -65,10 +65,11 @@ fn file(world: &World, name: &str, text: &str) -> String {
 
 /// Starts a process that connects by these settings only.
 fn launch(world: &mut World, name: &str, settings: &[(&str, &str)]) {
-    let nothing = [("NATS_USER", ""), ("NATS_PASSWORD_FILE", ""), ("URNA_LOG", LOG)];
+    let database = world.database_url();
+    let usual = [("URNA_CREDENTIALS", ""), ("DATABASE_URL", database.as_str()), ("URNA_LOG", LOG)];
     let given = |name: &str| settings.iter().any(|(given, _)| *given == name);
-    let nothing = nothing.into_iter().filter(|(name, _)| !given(name));
-    let settings: Vec<(&str, &str)> = nothing.chain(settings.iter().copied()).collect();
+    let usual = usual.into_iter().filter(|(name, _)| !given(name));
+    let settings: Vec<(&str, &str)> = usual.chain(settings.iter().copied()).collect();
     world.launch(name, "tally", &settings);
 }
 
@@ -226,6 +227,10 @@ async fn it_is_logged_once_that_nats_is_available_again() {
     logs(&world, "tally", "nobody listens there").await;
     plain.start();
     logs(&world, "tally", "connected to NATS").await;
+    let url = ServerUrls::parse(&format!("nats://127.0.0.1:{}", plain.port)).expect("an address");
+    let bus = connected(&BusSettings::new(url, "deploy", &Clock::system())).await;
+    eventually("streams can be created", || async { bus.deploy_standing(Account::Elections).await.ok() })
+        .await;
     world.ready("tally").await;
     let log = world.log("tally");
     assert_eq!(lines_with(&log, "connected to NATS").len(), 1);
