@@ -1,9 +1,12 @@
 //! Parts die at random under load; and the drill itself can fail.
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::time::Duration;
 
+use sqlx::{Connection, PgConnection};
 use urna_drill::{Harm, Part, Settings, Story, Told, Try, compare, plan, run};
-use urna_world::{Audit, Logged};
+use urna_world::{Audit, Logged, World};
 
 const SEED: u64 = 7;
 const LENGTH: Duration = Duration::from_secs(15);
@@ -14,6 +17,21 @@ async fn whatever_dies_nothing_is_lost_doubled_or_answered_wrongly() {
     assert!(verdict.is_clean(), "{verdict}");
     assert!(verdict.numbers.accepted > 100, "{verdict}");
     println!("{verdict}");
+}
+
+#[tokio::test]
+async fn the_servers_of_a_drill_take_no_connection_without_tls() {
+    let world = World::over_tls().await;
+    let mut told = String::new();
+    let nats = TcpStream::connect(("127.0.0.1", world.nats_port())).expect("it listens");
+    BufReader::new(nats).read_line(&mut told).expect("it says what it requires");
+    assert!(told.contains("\"tls_required\":true"), "{told}");
+    let plain = world.redis_url().replace("rediss://", "redis://");
+    let redis = redis::Client::open(plain).expect("an address of redis");
+    assert!(redis.get_multiplexed_async_connection().await.is_err());
+    let plain = world.database_url().replace("sslmode=verify-full", "sslmode=disable");
+    assert!(PgConnection::connect(&plain).await.is_err());
+    world.close().await;
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl System {
                 &users::configuration(),
             )?,
             postgres: Server::postgres(&programs.servers, folder.path(), Durability::Synced)?,
-            redis: Server::redis(&programs.servers, folder.path(), &users::of_redis())?,
+            redis: Server::redis(&programs.servers, folder.path(), &users::of_redis(), None)?,
             port: free_port(),
             program: programs.urna.clone(),
             settings: settings.to_vec(),

@@ -114,6 +114,22 @@ impl Tls {
         self.block(", verify: true")
     }
 
+    /// The arguments by which a Redis takes connections over TLS alone.
+    pub fn of_redis(&self) -> Vec<String> {
+        let file = |path: &Path| path.display().to_string();
+        [
+            ("--port", "0".to_owned()),
+            ("--tls-port", "{port}".to_owned()),
+            ("--tls-cert-file", file(&self.own.certificate)),
+            ("--tls-key-file", file(&self.own.key)),
+            ("--tls-ca-cert-file", file(&self.authority)),
+            ("--tls-auth-clients", "no".to_owned()),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
+    }
+
     fn block(&self, more: &str) -> String {
         let [certificate, key, authority] = [&self.own.certificate, &self.own.key, &self.authority];
         format!("tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {authority:?}{more} }}")

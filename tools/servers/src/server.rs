@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 
-use crate::{Certificate, Durability, Process, Programs, free_port};
+use crate::{Certificate, Durability, Process, Programs, Tls, free_port};
 
 /// nats-server for one machine, as `make run` has it.
 const LOCAL: &str = include_str!("../../../nats/server/local.conf");
@@ -179,13 +179,15 @@ impl Server {
         server.started()
     }
 
-    /// A Redis that is empty, with these users (lines of an ACL file) beside the default one, which may do anything.
+    /// A Redis that is empty, with these users (lines of an ACL file) beside the default one, which may do anything. With
+    /// certificates, over TLS alone.
     ///
     /// # Errors
     /// As with [`Server::nats`].
-    pub fn redis(programs: &Programs, folder: &Path, users: &str) -> anyhow::Result<Self> {
-        let arguments = acl_file(folder, EVERYTHING, users)?;
-        Self::redis_with(programs, folder, arguments.into())
+    pub fn redis(programs: &Programs, folder: &Path, users: &str, tls: Option<&Tls>) -> anyhow::Result<Self> {
+        let mut arguments = Vec::from(acl_file(folder, EVERYTHING, users)?);
+        arguments.extend(tls.map(Tls::of_redis).unwrap_or_default());
+        Self::redis_with(programs, folder, arguments)
     }
 
     /// One with arguments of its own, in which `{port}` is where it listens.

@@ -1,6 +1,6 @@
 //! A world's servers: where they are, what they say, and how they come back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -8,6 +8,7 @@ use async_nats::jetstream;
 use async_nats::{ConnectOptions, ServerAddr};
 use futures_util::TryStreamExt;
 use nats::{Authentication, Bus, BusSettings, Clock, NkeySeed, ServerUrls, Tls};
+use redis::TlsCertificates;
 use redis::aio::MultiplexedConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
@@ -77,12 +78,9 @@ impl World {
     /// Where Postgres is.
     pub fn database_url(&self) -> String {
         let Database { role, name } = &self.database;
-        let verifies = match (&self.tls, &self.postgres) {
-            (Some(tls), Place::Own(_)) => {
-                format!("?sslmode=verify-full&sslrootcert={}", tls.authority.display())
-            }
-            _ => String::new(),
-        };
+        let verifies = self.authority_of(&self.postgres);
+        let verifies = verifies.map(|file| format!("?sslmode=verify-full&sslrootcert={}", file.display()));
+        let verifies = verifies.unwrap_or_default();
         format!("postgres://{role}@127.0.0.1:{}/{name}{verifies}", self.postgres_port())
     }
 
@@ -99,12 +97,18 @@ impl World {
 
     /// Where Redis is.
     pub fn redis_url(&self) -> String {
-        format!("redis://127.0.0.1:{}/{}", self.redis.server().port, self.number)
+        let scheme = if self.authority_of(&self.redis).is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}/{}", self.redis.server().port, self.number)
+    }
+
+    /// The authority that has signed the certificate of a server, if the server requires TLS: none does that is shared.
+    fn authority_of(&self, place: &Place) -> Option<&Path> {
+        let tls = self.tls.as_ref().filter(|_| matches!(place, Place::Own(_)));
+        tls.map(|tls| tls.authority.as_path())
     }
 
     /// Where all servers are, as the settings of a process or a command.
     pub fn addresses(&self) -> Vec<(&'static str, String)> {
-        let authority = self.tls.iter().map(|tls| ("NATS_CA", tls.authority.display().to_string()));
         let mut addresses = vec![
             ("NATS_URL", self.nats_url()),
             ("URNA_NATS_REPLICAS", self.nodes().count().to_string()),
@@ -112,7 +116,10 @@ impl World {
             ("DATABASE_URL", self.database_url_of_processes()),
             ("REDIS_URL", self.redis_url()),
         ];
-        addresses.extend(authority);
+        let places = [("NATS_CA", &self.nats), ("DATABASE_CA", &self.postgres), ("REDIS_CA", &self.redis)];
+        for (name, place) in places {
+            addresses.extend(self.authority_of(place).map(|file| (name, file.display().to_string())));
+        }
         addresses
     }
 
@@ -269,7 +276,17 @@ impl World {
     }
 
     async fn redis_answers(&self) -> MultiplexedConnection {
-        let client = redis::Client::open(self.redis_url()).expect("an address of redis");
+        let client = match self.authority_of(&self.redis) {
+            Some(file) => {
+                let root_cert = Some(std::fs::read(file).expect("a certificate can be read"));
+                redis::Client::build_with_tls(
+                    self.redis_url(),
+                    TlsCertificates { client_tls: None, root_cert },
+                )
+            }
+            None => redis::Client::open(self.redis_url()),
+        };
+        let client = client.expect("an address of redis");
         eventually("redis answers", || async {
             let mut connection = client.get_multiplexed_async_connection().await.ok()?;
             // While it still reads what it had, it takes connections and nothing else.

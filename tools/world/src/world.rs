@@ -89,7 +89,7 @@ impl World {
         Self::on(own, Connections::Plain, one_nats_server).await
     }
 
-    /// Servers of its own, which require TLS: the nats-server and PostgreSQL.
+    /// Servers of its own, which all require TLS.
     pub async fn over_tls() -> Self {
         Self::on(&Own::ALL, Connections::OverTls, one_nats_server).await
     }
@@ -122,27 +122,15 @@ impl World {
             )
         };
         let (postgres, database) = if owns(Own::Postgres) {
-            let ready = ready_cluster(&programs).expect("a cluster can be made");
-            let postgres = Server::postgres_from(
-                ready,
-                &programs,
-                folder.path(),
-                CONNECTIONS,
-                tls.as_ref().map(|tls| &tls.own),
-            );
-            (Place::of_its_own(postgres.expect("postgres can be started")), Database::whole())
+            (own_postgres(&programs, folder.path(), tls.as_ref()), Database::whole())
         } else {
             let database =
                 of_all().make_database(&format!("w{number}")).await.expect("a database can be made");
             (Place::Shared(&of_all().postgres), database)
         };
         let (redis, number) = if owns(Own::Redis) {
-            (
-                Place::of_its_own(
-                    Server::redis(&programs, folder.path(), &of_redis()).expect("redis can be started"),
-                ),
-                0,
-            )
+            let redis = Server::redis(&programs, folder.path(), &of_redis(), tls.as_ref());
+            (Place::of_its_own(redis.expect("redis can be started")), 0)
         } else {
             (Place::Shared(&of_all().redis), number)
         };
@@ -229,6 +217,13 @@ impl Drop for World {
 fn one_nats_server(plan: &NatsPlan<'_>) -> anyhow::Result<(Server, Vec<Server>)> {
     let folder = plan.folder.join("nats");
     Ok((Server::nats(plan.programs, &folder, Durability::Synced, &plan.configuration)?, Vec::new()))
+}
+
+fn own_postgres(programs: &Programs, folder: &Path, tls: Option<&Tls>) -> Place {
+    let ready = ready_cluster(programs).expect("a cluster can be made");
+    let own = tls.map(|tls| &tls.own);
+    let postgres = Server::postgres_from(ready, programs, folder, CONNECTIONS, own);
+    Place::of_its_own(postgres.expect("postgres can be started"))
 }
 
 /// A folder through which the user postgres can pass.
