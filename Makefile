@@ -63,7 +63,7 @@ test-integration: ## Run the tests of actors by themselves against real servers
 test-e2e: ## Run the tests of the real binaries against real servers
 	@tests/run end-to-end '$(NAME)'
 
-test-apart: ## Run the same with each actor of urna in a process of its own
+test-apart: ## Run the end-to-end tests with each actor of urna in a process of its own
 	@tests/run apart '$(NAME)'
 
 test-browser: ## Run the tests with a real browser

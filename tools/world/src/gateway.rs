@@ -84,8 +84,8 @@ async fn serve(client: TcpStream, ports: &Ports) -> anyhow::Result<()> {
         return Ok(());
     }
     let actor = actor_of(path);
-    let port = ports.iter().find(|(name, _)| *name == actor).map(|(_, port)| *port);
-    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port.unwrap_or_default())).await?;
+    let (_, port) = ports.iter().find(|(name, _)| *name == actor).expect("every actor has a process");
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await?;
     server.set_nodelay(true)?;
     let (mut from_server, mut to_server) = server.into_split();
     let mut up = pin!(async {
@@ -135,7 +135,7 @@ async fn head(first: Vec<u8>, from: &mut BufReader<OwnedReadHalf>) -> std::io::R
     Ok(head)
 }
 
-/// The actor that serves a path. It says itself what there is nothing of.
+/// The actor that serves a path. What nobody serves, one of them refuses as every other would.
 fn actor_of(path: &str) -> &'static str {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match segments[..] {

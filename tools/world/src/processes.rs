@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    /// Waits until a process can do its work: whoever serves the demonstration round has heard of it.
+    /// Waits until a process can do its work: it knows the demonstration round, if it serves it, and is healthy.
     pub async fn ready(&self, name: &str) {
         let running = &self.processes[name];
         for part in &running.parts {

@@ -143,7 +143,7 @@ impl World {
         world
     }
 
-    /// The usual world: the whole of Urna in one process, with the demonstration round open.
+    /// The usual world: the whole of Urna, with the demonstration round open.
     pub async fn with_urna() -> Self {
         Self::with_urna_owning(&[]).await
     }
