@@ -57,6 +57,15 @@ async fn told(organiser: &Voter) -> Value {
     organiser.asks("/rounds/who-sits-on-the-board").await.body
 }
 
+/// What the page of a new draft shows.
+const DRAFT: [&str; 5] = [
+    "The draft is saved.",
+    "Who sits on the board?",
+    "value=\"Ann\"",
+    "class=\"qr\"",
+    "/vote/who-sits-on-the-board",
+];
+
 #[tokio::test]
 async fn an_organiser_runs_a_round_from_its_first_draft_to_its_end_by_forms_alone() {
     let world = World::with_urna().await;
@@ -67,13 +76,7 @@ async fn an_organiser_runs_a_round_from_its_first_draft_to_its_end_by_forms_alon
 
     assert_eq!(led(&makes(&olga, &[]).await), (303, format!("{THE_BOARD}?done=made").as_str()));
     let page = olga.opens(&format!("{THE_BOARD}?done=made")).await;
-    for part in [
-        "The draft is saved.",
-        "Who sits on the board?",
-        "value=\"Ann\"",
-        "class=\"qr\"",
-        "/vote/who-sits-on-the-board",
-    ] {
+    for part in DRAFT {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     let draft = told(&olga).await;

@@ -33,89 +33,54 @@ const REQUESTS: [(&str, &str); 12] = [
     ("CONSUMER.DELETE.ACCOUNTS.session", "{}"),
 ];
 
-/// A forged message of each kind, about this person and the demonstration round.
-fn forgeries(user: &str) -> BTreeMap<&'static str, (String, Value)> {
-    let (at, session) = ("2026-11-21T09:30:00Z", "67e55044-10b1-426f-9247-bb680e5fe0c8");
-    let who = json!({ "at": at, "user": user, "name": "Mallory", "email": "m@example.org", "role": "admin" });
-    let from = json!({ "network": "203.0.113.5", "user_agent": "forger" });
-    let with = |more: Value| {
-        let mut all = who.clone();
-        all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        all
+/// A message of each kind, about the demonstration round or the person of the golden files.
+const GOLDEN: [(&str, &str, &str); 13] = [
+    (
+        "account_registered",
+        "account.USER.registered",
+        include_str!("../../subjects/golden/account.registered.json"),
+    ),
+    (
+        "account_authenticated",
+        "account.USER.authenticated",
+        include_str!("../../subjects/golden/account.authenticated.json"),
+    ),
+    (
+        "account_authentication_failed",
+        "account.USER.authentication_failed",
+        include_str!("../../subjects/golden/account.authentication_failed.json"),
+    ),
+    ("account_changed", "account.USER.changed", include_str!("../../subjects/golden/account.changed.json")),
+    (
+        "account_password_changed",
+        "account.USER.password_changed",
+        include_str!("../../subjects/golden/account.password_changed.json"),
+    ),
+    ("session_opened", "session.SESSION.opened", include_str!("../../subjects/golden/session.opened.json")),
+    ("session_ended", "session.SESSION.ended", include_str!("../../subjects/golden/session.ended.json")),
+    ("round_changed", "round.demo", include_str!("../../subjects/golden/round.closed.json")),
+    ("voter_key_created", "key.demo", include_str!("../../subjects/golden/key.json")),
+    ("ballots_cast", "vote.demo.cast", include_str!("../../subjects/golden/vote.cast.json")),
+    ("round_sealed", "vote.demo.sealed", include_str!("../../subjects/golden/vote.sealed.json")),
+    ("tally_counted", "tally.demo.counted", include_str!("../../subjects/golden/tally.counted.json")),
+    (
+        "message_dead_lettered",
+        "dead_letter.forger.VOTES-demo",
+        include_str!("../../subjects/golden/dead_letter.json"),
+    ),
+];
+/// The person of the golden files, and a session.
+const PERSON: &str = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff";
+const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+
+/// A forged message of each kind: this person is an admin, and a million votes are counted.
+fn forgeries(user: &str) -> BTreeMap<&'static str, (String, String)> {
+    let forge = |(kind, subject, golden): (&'static str, &str, &str)| {
+        let subject = subject.replace("USER", user).replace("SESSION", SESSION);
+        let forged = golden.replace(PERSON, user).replace("organiser", "admin").replace(": 10", ": 1000001");
+        (kind, (subject, forged))
     };
-    let round = json!({
-        "id": "demo", "title": "Forged", "options": [{ "id": "cats", "label": "Cats" }], "method": "plurality",
-        "eligibility": "anyone", "allow_changes": false, "state": "closed"
-    });
-    let ballot =
-        json!({ "ballot": session, "voter": "00112233445566778899aabbccddeeff", "choice": ["cats"] });
-    BTreeMap::from([
-        ("account_registered", (format!("account.{user}.registered"), with(json!({ "origin": from })))),
-        (
-            "account_authenticated",
-            (format!("account.{user}.authenticated"), with(json!({ "origin": from, "session": session }))),
-        ),
-        (
-            "account_authentication_failed",
-            (
-                format!("account.{user}.authentication_failed"),
-                json!({ "at": at, "user": user, "origin": from }),
-            ),
-        ),
-        ("account_changed", (format!("account.{user}.changed"), who.clone())),
-        (
-            "account_password_changed",
-            (format!("account.{user}.password_changed"), json!({ "at": at, "user": user })),
-        ),
-        (
-            "session_opened",
-            (
-                format!("session.{session}.opened"),
-                json!({ "at": at, "session": session, "user": user, "role": "admin", "expires_at": at }),
-            ),
-        ),
-        (
-            "session_ended",
-            (
-                format!("session.{session}.ended"),
-                json!({ "at": at, "session": session, "user": user, "reason": "signed_out" }),
-            ),
-        ),
-        ("round_changed", ("round.demo".to_owned(), json!({ "at": at, "change": "closed", "round": round }))),
-        (
-            "voter_key_created",
-            ("key.demo".to_owned(), json!({ "at": at, "round": "demo", "key": "00".repeat(32) })),
-        ),
-        (
-            "ballots_cast",
-            ("vote.demo.cast".to_owned(), json!({ "at": at, "round": "demo", "ballots": [ballot] })),
-        ),
-        (
-            "round_sealed",
-            ("vote.demo.sealed".to_owned(), json!({ "at": at, "round": "demo", "reason": "forged" })),
-        ),
-        (
-            "tally_counted",
-            (
-                "tally.demo.counted".to_owned(),
-                json!({
-                    "at": at, "round": "demo", "sequence": 1_000_001, "head": 1_000_001, "final": true,
-                    "counts": { "cats": 1_000_001 },
-                    "ledger": { "accepted": 1_000_001, "counted": 1_000_001, "replaced": 0, "unreadable": 0 }
-                }),
-            ),
-        ),
-        (
-            "message_dead_lettered",
-            (
-                "dead_letter.forger.VOTES-demo".to_owned(),
-                json!({
-                    "at": at, "durable": "forger", "stream": "VOTES-demo", "sequence": 1, "subject": "vote.demo.cast",
-                    "reason": "forged"
-                }),
-            ),
-        ),
-    ])
+    GOLDEN.map(forge).into()
 }
 
 /// The last sequence of every stream, and how many readers each has that the processes share.
@@ -162,7 +127,7 @@ async fn no_insider_can_say_what_another_process_says() {
         let forged = kinds::ALL.iter().filter_map(|kind| {
             let (subject, forged) = &forgeries[kind.name];
             assert!(kind.matches(subject), "{subject}");
-            (!may_publish(&permissions, subject)).then(|| (subject.clone(), forged.to_string()))
+            (!may_publish(&permissions, subject)).then(|| (subject.clone(), forged.clone()))
         });
         for (subject, answer) in answers(&client, forged.collect()).await {
             assert!(answer.is_none(), "{} could publish {subject}", insider.name());
