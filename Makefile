@@ -47,8 +47,8 @@ dev: ## The same for those who change it: pages follow their templates at once, 
 	@$(SERVERS) install
 	@$(SERVERS) ports
 	@$(call announce,$(CARGO_TARGET_DIR)/debug/urna-dev,$(DEV_MINUTES))
-	@cargo build --workspace --bin urna-dev
-	@exec $(SERVERS) run '$(CARGO_TARGET_DIR)/debug/urna-dev'
+	@cargo build --workspace --bin urna-dev --bin urna
+	@exec $(SERVERS) run --deploy '$(CARGO_TARGET_DIR)/debug/urna' '$(CARGO_TARGET_DIR)/debug/urna-dev'
 
 # For example: make test NAME='counted once'
 test: ## Run all tests, those with a browser included; with NAME=words those whose name contains the words
