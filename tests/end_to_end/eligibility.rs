@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use urna_world::{ADMIN, ADMIN_PASSWORD, Answer, Voter, World, audit_of, eventually};
 
-use crate::people::{PASSWORD, email, once_open, organiser, person, round};
+use crate::people::{PASSWORD, email, is_known, once_open, organiser, person, round};
 
 /// A page's words, with what was written to keep them from being taken for tags.
 fn words(html: &str) -> String {
@@ -128,6 +128,7 @@ async fn a_round_made_by_a_program_takes_voters_that_programs_name() {
     let olga = organiser(&world, "Olga").await;
     let wish = json!({ "id": "drinks", "title": "Tea or coffee?", "options": ["Tea", "Coffee"] });
     assert_eq!(olga.makes_round(&wish).await.body["program_voters"], "anyone");
+    is_known(&olga, "drinks").await;
     let program = world.voter().named("member-17");
     assert!(once_open(|| async { program.votes_in("drinks", "tea").await }).await.is_accepted());
     world.close().await;

@@ -65,8 +65,13 @@ pub async fn round(organiser: &Voter, id: &str, beside: Value) {
     round.as_object_mut().expect("an object").extend(beside.as_object().expect("an object").clone());
     let made = organiser.makes_round(&round).await;
     assert_eq!(made.status, 201, "{made:?}");
+    is_known(organiser, id).await;
+}
+
+/// Waits until one can look at a round where one votes.
+pub async fn is_known(voter: &Voter, round: &str) {
     eventually("the round is known where one votes", || async {
-        (organiser.looks_at(&format!("/vote/{id}")).await.status == 200).then_some(())
+        (voter.looks_at(&format!("/vote/{round}")).await.status == 200).then_some(())
     })
     .await;
 }

@@ -275,7 +275,11 @@ async fn a_session_ends_when_it_is_not_used_and_in_any_case_at_its_end() {
     let (lived, forgotten) = tokio::join!(lived, forgotten);
     assert!(lived > idle + Duration::from_secs(1) && lived < longest + idle, "{lived:?}");
     assert!(forgotten < idle + Duration::from_secs(1), "{forgotten:?}");
-    assert_eq!(name_by(&world, &copied).await, None);
+    // The browser counts whole seconds, and may have given its cookies up a moment before the end.
+    eventually("a copied cookie is good no more", || async {
+        name_by(&world, &copied).await.is_none().then_some(())
+    })
+    .await;
     assert!(!ann.is_signed_in().await, "nobody has used it");
     let refused = stranger.posts("/token", &json!({ "refresh_token": token("refresh_token") })).await;
     assert_eq!(refused.status, 401);

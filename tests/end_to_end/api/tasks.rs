@@ -22,7 +22,8 @@ async fn the_commands_of_the_guide_do_what_it_says() {
     let guide = std::fs::read_to_string(guide).expect("the guide can be read");
     // The pipe shows a command that fails; curl fails for a refusal.
     let script = format!("set -euo pipefail\n{}\n", commands(&guide));
-    let script = script.replace("curl -s", "curl --fail-with-body --retry 9 --retry-delay 1 -s");
+    let script =
+        script.replace("curl -s", "curl --fail-with-body --retry 9 --retry-all-errors --retry-delay 1 -s");
     let mut command = Command::new("bash");
     command.args(["-c", &script]).current_dir(world.folder()).kill_on_drop(true);
     command.env("URNA", world.address("urna")).env("ADMIN", ADMIN).env("ADMIN_PASSWORD", ADMIN_PASSWORD);
