@@ -86,6 +86,10 @@ pub struct Args {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub settings: Vec<Setting>,
 
+    /// Connect Urna to NATS over TLS
+    #[arg(long)]
+    tls: bool,
+
     #[command(flatten)]
     programs: ProgramPaths,
 }
@@ -97,6 +101,8 @@ pub struct Programs {
     pub urna: PathBuf,
     /// The servers' programs.
     pub servers: urna_servers::Programs,
+    /// Whether Urna connects to NATS over TLS.
+    pub tls: bool,
 }
 
 /// Where the programs are. `make bench` finds those of the servers.
@@ -208,7 +214,7 @@ impl Args {
         );
         let postgres = postgres_bin.unwrap_or_default();
         let servers = urna_servers::Programs { nats: nats_server, postgres, redis: redis_server };
-        Ok(Programs { urna, servers })
+        Ok(Programs { urna, servers, tls: self.tls })
     }
 }
 

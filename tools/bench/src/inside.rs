@@ -61,7 +61,7 @@ impl Inside {
         settings: &[Setting],
     ) -> anyhow::Result<Self> {
         let system = System::start(programs, durability, settings).await?;
-        let log = Log::open(&system.nats_url(), &desk.plan.round).await?;
+        let log = Log::open(&system, &desk.plan.round).await?;
         let site = Site::open(&system.target()?, &desk.plan, Some(log)).await?;
         Ok(Self { system, site })
     }

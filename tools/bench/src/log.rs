@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use subjects::{RoundId, Stream};
 
-use crate::users;
+use crate::system::System;
 
 /// How many messages are asked for at once, and how many bytes of them.
 const AHEAD: (usize, usize) = (2_000, 8 * 1024 * 1024);
@@ -51,8 +51,9 @@ impl Log {
     ///
     /// # Errors
     /// When NATS is away, as with all of these.
-    pub async fn open(nats_url: &str, round: &RoundId) -> anyhow::Result<Self> {
-        let client = users::bench().connect(nats_url).await.context("failed to connect to NATS")?;
+    pub async fn open(system: &System, round: &RoundId) -> anyhow::Result<Self> {
+        let client =
+            system.nats_options().connect(system.nats_url()).await.context("failed to connect to NATS")?;
         let stream = Stream::votes(round).name;
         Ok(Self { jetstream: jetstream::new(client), stream, sequence: 0, ballots: 0 })
     }

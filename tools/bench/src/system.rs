@@ -10,7 +10,7 @@ use serde::Deserialize;
 use subjects::RoundId;
 use tempfile::TempDir;
 use tokio::time::sleep;
-use urna_servers::{Durability, Process, Server, free_port};
+use urna_servers::{Durability, Process, Server, Tls, free_port};
 
 use crate::args::{Programs, Setting, Target};
 use crate::{http, users};
@@ -33,6 +33,7 @@ const LINES: usize = 20;
 pub struct System {
     urna: Option<Process>,
     nats: Server,
+    tls: Option<Tls>,
     postgres: Server,
     redis: Server,
     port: u16,
@@ -68,14 +69,13 @@ impl System {
         let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
         // The user postgres must be able to pass through.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+        let tls = programs.tls.then(|| Tls::new(&folder.path().join("tls"))).transpose()?;
+        let block = tls.as_ref().map(Tls::of_clients).unwrap_or_default();
+        let configuration = format!("{}\n{block}\n", users::configuration());
         let mut system = Self {
             urna: None,
-            nats: Server::nats(
-                &programs.servers,
-                &folder.path().join("nats"),
-                durability,
-                &users::configuration(),
-            )?,
+            nats: Server::nats(&programs.servers, &folder.path().join("nats"), durability, &configuration)?,
+            tls,
             postgres: Server::postgres(&programs.servers, folder.path(), Durability::Synced)?,
             redis: Server::redis(&programs.servers, folder.path(), &users::of_redis(), None)?,
             port: free_port(),
@@ -149,7 +149,16 @@ impl System {
 
     /// Where NATS is.
     pub fn nats_url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.nats.port)
+        let scheme = if self.tls.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://127.0.0.1:{}", self.nats.port)
+    }
+
+    /// How the benchmark itself connects to NATS.
+    pub fn nats_options(&self) -> async_nats::ConnectOptions {
+        match &self.tls {
+            Some(tls) => users::bench().add_root_certificates(tls.authority.clone()),
+            None => users::bench(),
+        }
     }
 
     /// Where PostgreSQL is.
@@ -192,6 +201,7 @@ impl System {
             .env("URNA_CREDENTIALS", self.credentials())
             .env("DATABASE_URL", format!("postgres://127.0.0.1:{}/postgres", self.postgres.port))
             .env("REDIS_URL", format!("redis://127.0.0.1:{}/", self.redis.port));
+        command.envs(self.tls.iter().map(|tls| ("NATS_CA", &tls.authority)));
         command
     }
 
