@@ -53,7 +53,7 @@ pub struct Second {
 /// What `urna recount` says of one round.
 #[derive(Deserialize)]
 struct Recounted {
-    agree: bool,
+    agrees: bool,
 }
 
 impl System {
@@ -189,7 +189,7 @@ impl System {
         let took = begin.elapsed();
         let recounted: Vec<Recounted> = serde_json::from_slice(&told.stdout)
             .with_context(|| format!("failed to recount: {}", String::from_utf8_lossy(&told.stderr)))?;
-        Ok((took, recounted.iter().all(|round| round.agree)))
+        Ok((took, recounted.iter().all(|round| round.agrees)))
     }
 
     /// Urna, with the addresses of the servers and nothing else of this process's environment.
