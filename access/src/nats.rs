@@ -73,49 +73,62 @@ fn block(naming: &impl Naming, account: ServerAccount) -> String {
     block + "    ]\n  }\n"
 }
 
-/// What [`ServerAccount::Audit`] sees of elections: requests, and messages as they are published.
+/// What an account lets others see: requests, and messages as they are published.
 fn exports(naming: &impl Naming, account: ServerAccount) -> Vec<String> {
     let to = |to| format!("accounts: [\"{}\"]", naming.account(to));
-    match account {
-        ServerAccount::Elections => {
-            let audit = to(ServerAccount::Audit);
-            let mut lines: Vec<String> = ["$JS.API.>", "$SRV.>"]
-                .map(|service| format!("service: \"{service}\", response_type: stream, {audit}"))
-                .into();
-            lines.push(format!("service: \"$JS.FC.>\", {audit}"));
-            lines.extend(watched().iter().map(|stream| format!("stream: \"{stream}\", {audit}")));
-            lines
-        }
-        ServerAccount::People => {
-            vec![format!("service: \"$SRV.>\", response_type: stream, {}", to(ServerAccount::Elections))]
-        }
-        ServerAccount::Audit | ServerAccount::System => Vec::new(),
+    let mut lines = Vec::new();
+    if let Some(onlookers) = onlookers_of(account) {
+        let to = to(onlookers);
+        lines.push(format!("service: \"$JS.API.>\", response_type: stream, {to}"));
+        lines.push(format!("service: \"$JS.FC.>\", {to}"));
+        lines.extend(watched_by(onlookers).iter().map(|stream| format!("stream: \"{stream}\", {to}")));
     }
+    if let Some(asking) = asking(account) {
+        lines.push(format!("service: \"$SRV.>\", response_type: stream, {}", to(asking)));
+    }
+    lines
 }
 
 fn imports(naming: &impl Naming, account: ServerAccount) -> Vec<String> {
     let of = |kind: &str, from, subject: &str| {
         format!("{kind}: {{ account: \"{}\", subject: \"{subject}\" }}", naming.account(from))
     };
-    match account {
-        // So that one question finds the processes of both.
-        ServerAccount::Elections => vec![of("service", ServerAccount::People, "$SRV.>")],
-        ServerAccount::Audit => {
-            let from = ServerAccount::Elections;
-            let api = of("service", from, "$JS.API.>");
-            let mut lines = vec![format!("{api}, to: \"{}.>\"", account.api_prefix())];
-            lines.extend(["$JS.FC.>", "$SRV.>"].map(|service| of("service", from, service)));
-            lines.extend(watched().iter().map(|stream| of("stream", from, stream)));
-            lines
+    let mut lines = Vec::new();
+    for from in ServerAccount::ALL {
+        if onlookers_of(from) == Some(account) {
+            lines.push(format!("{}, to: \"{}.>\"", of("service", from, "$JS.API.>"), account.api_prefix()));
+            lines.push(of("service", from, "$JS.FC.>"));
+            lines.extend(watched_by(account).iter().map(|stream| of("stream", from, stream)));
         }
-        ServerAccount::People | ServerAccount::System => Vec::new(),
+        if asking(from) == Some(account) {
+            lines.push(of("service", from, "$SRV.>"));
+        }
+    }
+    lines
+}
+
+/// The account of the people who look at what an account stores.
+fn onlookers_of(account: ServerAccount) -> Option<ServerAccount> {
+    match account {
+        ServerAccount::Elections => Some(ServerAccount::Audit),
+        ServerAccount::People => Some(ServerAccount::Support),
+        _ => None,
     }
 }
 
-/// What users of [`ServerAccount::Audit`] may receive of elections: messages as they are published, and what is delivered to
-/// their own inboxes.
-fn watched() -> Vec<String> {
-    let users = User::ALL.into_iter().filter(|user| user.account() == ServerAccount::Audit);
+/// The account that may ask the processes of an account for their entries in the service registry. One `nats micro ls` of
+/// an auditor finds the processes of both accounts.
+fn asking(account: ServerAccount) -> Option<ServerAccount> {
+    match account {
+        ServerAccount::People => Some(ServerAccount::Elections),
+        ServerAccount::Elections => Some(ServerAccount::Audit),
+        _ => None,
+    }
+}
+
+/// What the users of an account may receive: messages as they are published, and what is delivered to their own inboxes.
+fn watched_by(account: ServerAccount) -> Vec<String> {
+    let users = User::ALL.into_iter().filter(|user| user.account() == account);
     let mut watched = Vec::new();
     for subject in users.filter_map(permissions::of).flat_map(|permissions| permissions.subscribe) {
         if !watched.contains(&subject) {

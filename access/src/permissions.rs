@@ -352,14 +352,8 @@ impl Table {
 
     /// The names of the standing streams of the user's account, those of buckets included.
     fn standing(&self) -> Vec<String> {
-        let accounts = subjects::Account::ALL.into_iter().filter(|account| {
-            ServerAccount::from(*account) == self.account
-                || (self.account == ServerAccount::Audit && *account == subjects::Account::Elections)
-        });
-        let names = accounts.flat_map(|account| {
-            let buckets = account.buckets().into_iter().map(|bucket| bucket.stream());
-            account.streams().into_iter().map(|stream| stream.name).chain(buckets)
-        });
-        names.collect()
+        let Some(account) = self.account.streams_of() else { return Vec::new() };
+        let buckets = account.buckets().into_iter().map(|bucket| bucket.stream());
+        account.streams().into_iter().map(|stream| stream.name).chain(buckets).collect()
     }
 }

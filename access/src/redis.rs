@@ -16,14 +16,23 @@ pub const SESSION: &str = "urna:session:*";
 pub const SESSIONS: &str = "urna:sessions:*";
 /// What was last said of an account.
 pub const LOGIN: &str = "urna:login:*";
-/// The counters of limits.
-pub const LIMIT: &str = "urna:limit:*";
+/// The counters of sign-ins.
+pub const LIMITS_OF_LOGIN: &str = "urna:limit:logins_*";
+/// The counters of registrations.
+pub const LIMITS_OF_REGISTRATION: &str = "urna:limit:registrations_*";
+/// The counters of votes.
+pub const LIMITS_OF_VOTE: &str = "urna:limit:votes_*";
+/// The counters of receipts that were looked up.
+pub const LIMITS_OF_RECEIPT: &str = "urna:limit:receipts_*";
 
 /// What a connection needs before it asks anything. `CLIENT SETINFO`, by which the client names itself, is not among them:
 /// Redis 7.0 does not know it, and the client does without.
 const CONNECTION: &[&str] = &["ping", "select"];
 const LOOK_UP: Rule = Rule { keys: &[SESSION], commands: &["expire", "get"] };
-const COUNT: Rule = Rule { keys: &[LIMIT], commands: &["expire", "hset", "hvals"] };
+/// How a limit is counted together.
+const COUNT: &[&str] = &["expire", "hset", "hvals"];
+const COUNT_LOGINS: Rule = Rule { keys: &[LIMITS_OF_LOGIN, LIMITS_OF_REGISTRATION], commands: COUNT };
+const COUNT_VOTES: Rule = Rule { keys: &[LIMITS_OF_VOTE, LIMITS_OF_RECEIPT], commands: COUNT };
 
 /// A user, and what the user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +56,7 @@ pub struct Rule {
 
 /// Every user that is an actor. The tally needs no Redis.
 pub const ACTORS: [User; 5] = [
-    visitor("login"),
+    User { name: "login", commands: CONNECTION, rules: &[LOOK_UP, COUNT_LOGINS] },
     visitor("result"),
     visitor("round"),
     User {
@@ -55,7 +64,6 @@ pub const ACTORS: [User; 5] = [
         commands: &["exec", "multi", "ping", "select"],
         rules: &[
             LOOK_UP,
-            COUNT,
             Rule { keys: &[SESSION], commands: &["pttl", "set"] },
             Rule { keys: &[SESSIONS], commands: &["pexpire", "zadd", "zcard", "zrem", "zscan", "zscore"] },
             Rule { keys: &[LOGIN], commands: &["hget", "hmget", "hset", "pexpire"] },
@@ -64,7 +72,7 @@ pub const ACTORS: [User; 5] = [
             Rule { keys: &[LOGIN, SESSION], commands: &["eval"] },
         ],
     },
-    visitor("vote"),
+    User { name: "vote", commands: CONNECTION, rules: &[LOOK_UP, COUNT_VOTES] },
 ];
 
 /// The user for people who administer Redis, who may do everything.
@@ -75,9 +83,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ACTORS.iter().map(|user| user.name).chain([OPERATOR])
 }
 
-/// An actor that looks up who is signed in, and limits how often a thing may be done.
+/// An actor that looks up who is signed in.
 const fn visitor(name: &'static str) -> User {
-    User { name, commands: CONNECTION, rules: &[LOOK_UP, COUNT] }
+    User { name, commands: CONNECTION, rules: &[LOOK_UP] }
 }
 
 impl User {
@@ -143,11 +151,11 @@ mod tests {
 
     const FILE: &str = "\
 user default off resetpass resetkeys resetchannels -@all
-user login off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
-user result off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
-user round off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
-user session off resetpass resetkeys resetchannels -@all +exec +multi +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals) (~urna:session:* +pttl +set) (~urna:sessions:* +pexpire +zadd +zcard +zrem +zscan +zscore) (~urna:login:* +hget +hmget +hset +pexpire) (~urna:login:* ~urna:session:* +eval)
-user vote on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:* +expire +hset +hvals)
+user login off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:logins_* ~urna:limit:registrations_* +expire +hset +hvals)
+user result off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get)
+user round off resetpass resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get)
+user session off resetpass resetkeys resetchannels -@all +exec +multi +ping +select (~urna:session:* +expire +get) (~urna:session:* +pttl +set) (~urna:sessions:* +pexpire +zadd +zcard +zrem +zscan +zscore) (~urna:login:* +hget +hmget +hset +pexpire) (~urna:login:* ~urna:session:* +eval)
+user vote on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 resetkeys resetchannels -@all +ping +select (~urna:session:* +expire +get) (~urna:limit:votes_* ~urna:limit:receipts_* +expire +hset +hvals)
 user operator off resetpass allkeys allchannels +@all
 ";
 
@@ -173,6 +181,6 @@ user operator off resetpass allkeys allchannels +@all
             }
             assert!(user.may("get", SESSION) && user.may("expire", SESSION) && !user.may("get", SESSIONS));
         }
-        assert!(ACTORS[3].may("set", SESSION) && !ACTORS[3].may("set", LIMIT));
+        assert!(ACTORS[3].may("set", SESSION) && !ACTORS[3].may("set", LIMITS_OF_VOTE));
     }
 }

@@ -12,6 +12,9 @@ pub enum ServerAccount {
     /// People who look at elections. It stores nothing: what its users request, the server answers from
     /// [`ServerAccount::Elections`], and an answer can go nowhere but back to them.
     Audit,
+    /// People who help others with their accounts. It stores nothing, as [`ServerAccount::Audit`], and looks at
+    /// [`ServerAccount::People`].
+    Support,
     /// The server itself.
     System,
 }
@@ -61,7 +64,7 @@ pub enum User {
 
 impl ServerAccount {
     /// Every account.
-    pub const ALL: [Self; 4] = [Self::Elections, Self::People, Self::Audit, Self::System];
+    pub const ALL: [Self; 5] = [Self::Elections, Self::People, Self::Audit, Self::Support, Self::System];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -69,6 +72,7 @@ impl ServerAccount {
             Self::Elections => "ELECTIONS",
             Self::People => "PEOPLE",
             Self::Audit => "AUDIT",
+            Self::Support => "SUPPORT",
             Self::System => "SYSTEM",
         }
     }
@@ -78,11 +82,21 @@ impl ServerAccount {
         matches!(self, Self::Elections | Self::People)
     }
 
+    /// The account whose streams its users look at: its own, or the one it imports.
+    pub const fn streams_of(self) -> Option<Account> {
+        match self {
+            Self::Elections | Self::Audit => Some(Account::Elections),
+            Self::People | Self::Support => Some(Account::People),
+            Self::System => None,
+        }
+    }
+
     /// What begins the subjects of the JetStream API in it.
     pub const fn api_prefix(self) -> &'static str {
         match self {
             // Under another name than the account's own, which would answer that it has no JetStream.
             Self::Audit => "JS.ELECTIONS.API",
+            Self::Support => "JS.PEOPLE.API",
             _ => "$JS.API",
         }
     }
@@ -149,12 +163,10 @@ impl User {
     /// The account the user is in.
     pub const fn account(self) -> ServerAccount {
         match self {
-            Self::DeployPeople
-            | Self::Login
-            | Self::Session
-            | Self::BackupPeople
-            | Self::RestorePeople
-            | Self::Support => ServerAccount::People,
+            Self::DeployPeople | Self::Login | Self::Session | Self::BackupPeople | Self::RestorePeople => {
+                ServerAccount::People
+            }
+            Self::Support => ServerAccount::Support,
             Self::Auditor | Self::Operator => ServerAccount::Audit,
             Self::System => ServerAccount::System,
             _ => ServerAccount::Elections,

@@ -34,14 +34,16 @@ export_nats_passwords() {
 
 # The users of Redis with their passwords in the places of the variables.
 write_redis_acl() { # FILE
-  local user variable script=
+  local user variable text
+  text=$(cat "$here/redis.acl")
+  # In the shell itself: everybody may read the command lines of processes.
   for user in $(redis_users); do
     variable=REDIS_PASSWORD_$(printf %s "$user" | tr 'a-z' 'A-Z')
-    script="$script;s/\\\$$variable/$(cat "$state/credentials/redis/$user.password")/"
+    text=${text/>\$$variable />$(cat "$state/credentials/redis/$user.password") }
   done
   (
     umask 077
-    sed "${script#;}" "$here/redis.acl" >"$1"
+    printf '%s\n' "$text" >"$1"
   )
 }
 
@@ -63,7 +65,10 @@ credentials_of_ours() {
 # A file that the nats CLI reads when NATS_CONTEXT names it.
 write_context() { # USER
   local file=$state/contexts/$1.json api=
-  case $1 in auditor | operator) api=JS.ELECTIONS.API ;; esac
+  case $1 in
+    auditor | operator) api=JS.ELECTIONS.API ;;
+    support) api=JS.PEOPLE.API ;;
+  esac
   (
     umask 077
     cat >"$file.new" <<CONTEXT

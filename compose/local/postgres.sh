@@ -55,6 +55,8 @@ make_postgres_data() {
   choose_postgres_folder
   folder=$(postgres_folder)
   if [ -d "$folder" ]; then
+    [ ! -e "$state/postgres-password" ] ||
+      fail "the data in .urna was made by an older Urna: remove it with make clean-data"
     [ "$(id -u)" = 0 ] || [ -O "$folder" ] ||
       fail ".urna/postgres belongs to $(owner_of "$folder"): run this as that user, or make clean-data as root"
     return 0

@@ -197,6 +197,8 @@ impl Declared<'_> {
 
     /// `base` with every setting that is declared. Settings that nobody declares stay as they are.
     fn apply_to(self, base: Config, num_replicas: usize) -> Config {
+        // What would let messages in or out by another way than ours is undone.
+        let base = Config { republish: None, sources: None, mirror: None, subject_transform: None, ..base };
         let common = Config { name: self.name(), storage: StorageType::File, num_replicas, ..base };
         match self {
             Self::Stream(stream) => of_stream(stream, common),
@@ -216,6 +218,9 @@ fn of_stream(stream: &Stream, common: Config) -> Config {
         subjects: vec![stream.subject.clone()],
         retention: RetentionPolicy::Limits,
         duplicate_window: DUPLICATE_WINDOW,
+        max_messages: -1,
+        max_bytes: -1,
+        no_ack: false,
         ..common
     };
     match stream.retention {
@@ -225,6 +230,12 @@ fn of_stream(stream: &Stream, common: Config) -> Config {
         Retention::PerSubject(newest) => {
             Config { discard: DiscardPolicy::Old, max_messages_per_subject: newest, ..common }
         }
+        Retention::OncePerSubject => Config {
+            discard: DiscardPolicy::New,
+            discard_new_per_subject: true,
+            max_messages_per_subject: 1,
+            ..common
+        },
         Retention::Age(age) => Config { discard: DiscardPolicy::Old, max_age: age, ..common },
     }
 }
@@ -246,6 +257,14 @@ fn differences(existing: &Config, wanted: &Config) -> Vec<SettingDifference> {
             ("deny purge", config.deny_purge.to_string()),
             ("allow rollup", config.allow_rollup.to_string()),
             ("allow direct", config.allow_direct.to_string()),
+            ("discard new per subject", config.discard_new_per_subject.to_string()),
+            ("max messages", config.max_messages.to_string()),
+            ("max bytes", config.max_bytes.to_string()),
+            ("no acknowledgements", config.no_ack.to_string()),
+            ("republish", config.republish.is_some().to_string()),
+            ("sources", config.sources.is_some().to_string()),
+            ("mirror", config.mirror.is_some().to_string()),
+            ("subject transform", config.subject_transform.is_some().to_string()),
         ]
     };
     let both = settings(existing).into_iter().zip(settings(wanted));

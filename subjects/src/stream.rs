@@ -22,6 +22,8 @@ pub enum Retention {
     Everything,
     /// All but the newest so many messages of each subject.
     PerSubject(i64),
+    /// Nothing, and takes one message of each subject: a second one is refused until the first is deleted.
+    OncePerSubject,
     /// What is older than this.
     Age(Duration),
 }
@@ -71,7 +73,7 @@ impl Stream {
     /// Every open round's voter key: `key.<round>`. Apart from the rounds so that a key can be destroyed
     /// and so that who may read a round need not be able to read its key.
     pub fn keys() -> Self {
-        Self::keep("KEYS", "key.*", Retention::PerSubject(1))
+        Self::keep("KEYS", "key.*", Retention::OncePerSubject)
     }
 
     /// One round's ballots: `vote.<round>.>`.

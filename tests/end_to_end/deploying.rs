@@ -104,7 +104,8 @@ async fn a_process_says_what_is_not_deployed_and_begins_when_it_is() {
     };
     eventually("it says what is missing", || async {
         let checks = checks().await?;
-        (checks["nats"] == "not deployed (run urna deploy)" && checks["postgres"] != "ok").then_some(())
+        (checks["nats"] == "not deployed (run urna deploy)" && checks["postgres"] == "wrong user or password")
+            .then_some(())
     })
     .await;
     let log = world.log("urna");

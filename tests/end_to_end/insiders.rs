@@ -217,6 +217,34 @@ async fn an_auditor_cannot_have_an_old_message_delivered_as_a_new_one() {
 }
 
 #[tokio::test]
+async fn what_people_are_answered_is_stored_nowhere() {
+    let world = World::with_urna().await;
+    person(&world, "Ann").await;
+    assert!(world.voter_at("urna", "before").insists("cats").await.is_accepted());
+    world.quiet().await;
+    let before = state(&world).await;
+    for (user, stream, targets) in [
+        (User::Auditor, "ROUNDS", ["round.demo", "key.demo", "tally.demo.counted"]),
+        (User::Operator, "DEAD_LETTERS", ["dead_letter.tally.VOTES-demo", "vote.demo.cast", "key.other"]),
+        (
+            User::Support,
+            "ACCOUNTS",
+            ["account.ann.changed", "session.x.opened", "dead_letter.session.ACCOUNTS"],
+        ),
+    ] {
+        let (client, api) = (world.client_as(user).await, user.account().api_prefix());
+        for target in targets {
+            let info = format!("{api}.STREAM.INFO.{stream}");
+            client.publish_with_reply(info, target, "".into()).await.expect("connected");
+        }
+        // An answer to a request sent last says that those before it were handled.
+        client.request(format!("{api}.STREAM.INFO.{stream}"), "".into()).await.expect("people may look");
+    }
+    assert_eq!(state(&world).await, before);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn nobody_connects_without_credentials_or_with_wrong_ones() {
     let world = World::new().await;
     let strangers = [

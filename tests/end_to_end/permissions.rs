@@ -181,7 +181,7 @@ fn requests(prefix: &str) -> Vec<String> {
 
 fn everything_to_publish() -> BTreeSet<String> {
     let mut subjects: BTreeSet<String> = subjects_of_messages().into_iter().collect();
-    for prefix in ["$JS.API", ServerAccount::Audit.api_prefix()] {
+    for prefix in ["$JS.API", ServerAccount::Audit.api_prefix(), ServerAccount::Support.api_prefix()] {
         subjects.extend(requests(prefix));
     }
     for user in User::ALL {
@@ -253,8 +253,47 @@ fn no_process_may_delete_purge_restore_or_save_a_stream() {
     }
 }
 
+/// Who may change or take away a stream, written down apart from the table: the request, the stream, the users.
+const CHANGES: [(&str, &str, &[User]); 16] = [
+    ("STREAM.CREATE", "VOTES-demo", &[User::Round]),
+    ("STREAM.UPDATE", "VOTES-demo", &[User::Round]),
+    ("STREAM.DELETE", "VOTES-demo", &[User::Archive]),
+    ("STREAM.PURGE", "VOTES-demo", &[]),
+    ("STREAM.MSG.DELETE", "VOTES-demo", &[]),
+    ("STREAM.SNAPSHOT", "VOTES-demo", &[User::Backup]),
+    ("STREAM.RESTORE", "VOTES-demo", &[User::Restore]),
+    ("STREAM.CREATE", "ROUNDS", &[User::Deploy]),
+    ("STREAM.UPDATE", "ROUNDS", &[User::Deploy]),
+    ("STREAM.DELETE", "ROUNDS", &[]),
+    ("STREAM.PURGE", "TALLIES", &[]),
+    ("STREAM.MSG.DELETE", "KEYS", &[User::Round]),
+    ("STREAM.UPDATE", "KEYS", &[User::Deploy]),
+    ("STREAM.UPDATE", "ACCOUNTS", &[User::DeployPeople]),
+    ("STREAM.DELETE", "ACCOUNTS", &[]),
+    ("STREAM.SNAPSHOT", "SESSIONS", &[User::BackupPeople]),
+];
+
 #[test]
-fn keys_are_read_by_vote_and_round_alone() {
+fn a_stream_is_changed_or_taken_away_by_named_users_alone() {
+    for (request, stream, users) in CHANGES {
+        for user in User::ALL {
+            let Some(permissions) = permissions::of(user) else { continue };
+            let holds = user.account().streams_of().is_some_and(|account| {
+                let name = |of: subjects::Stream| of.name == stream;
+                stream.starts_with("VOTES-") == (account == Account::Elections)
+                    || account.streams().into_iter().any(name)
+            });
+            let may =
+                may_publish(&permissions, &format!("{}.{request}.{stream}", user.account().api_prefix()));
+            let expected = users.contains(&user);
+            // In an account without such a stream the request finds nothing.
+            assert!(may == expected || (!holds && !expected), "{} and {request}.{stream}", user.name());
+        }
+    }
+}
+
+#[test]
+fn keys_are_read_by_vote_and_round_and_saved_by_backup_alone() {
     for user in User::ALL {
         let Some(permissions) = permissions::of(user) else { continue };
         let reads = [
@@ -262,11 +301,17 @@ fn keys_are_read_by_vote_and_round_alone() {
             "CONSUMER.CREATE.KEYS.x.key.*",
             "CONSUMER.MSG.NEXT.KEYS.x",
             "DIRECT.GET.KEYS",
+            "STREAM.SNAPSHOT.KEYS",
         ];
         let api = user.account().api_prefix();
         let may = reads.iter().any(|read| may_publish(&permissions, &format!("{api}.{read}")))
             || ["key.*", "key.>", ">"].iter().any(|subject| may_subscribe(&permissions, subject));
-        assert_eq!(may, [User::Vote, User::Round].contains(&user), "{}", user.name());
+        let of_people = user.account().streams_of() == Some(Account::People);
+        assert!(
+            of_people || may == [User::Vote, User::Round, User::Backup].contains(&user),
+            "{}",
+            user.name()
+        );
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value, cmd};
-use urna_access::redis::{ACTORS, LIMIT, LOGIN, OPERATOR, SESSION, SESSIONS, User, acl_file};
+use urna_access::redis::{
+    ACTORS, LIMITS_OF_LOGIN, LIMITS_OF_RECEIPT, LIMITS_OF_REGISTRATION, LIMITS_OF_VOTE, LOGIN, OPERATOR,
+    SESSION, SESSIONS, User, acl_file,
+};
 use urna_servers::Server;
 use urna_world::{eventually, programs};
 
@@ -67,7 +70,16 @@ async fn is_let(connection: &mut MultiplexedConnection, request: &redis::Cmd) ->
 }
 
 async fn tried(server: &Server, user: &User, commands: &BTreeMap<String, usize>) {
-    for keys in [SESSION, SESSIONS, LOGIN, LIMIT, ELSEWHERE] {
+    for keys in [
+        SESSION,
+        SESSIONS,
+        LOGIN,
+        LIMITS_OF_LOGIN,
+        LIMITS_OF_REGISTRATION,
+        LIMITS_OF_VOTE,
+        LIMITS_OF_RECEIPT,
+        ELSEWHERE,
+    ] {
         let key = keys.replace('*', "1");
         for (name, words) in commands.iter().filter(|(name, _)| !EVERYBODY.contains(&name.as_str())) {
             // One that begins a transaction would change what the next one means.

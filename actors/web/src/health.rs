@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
-use nats::Bus;
+use nats::{Bus, Reason};
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 
@@ -120,6 +120,8 @@ impl Check {
 
 fn usable(bus: &Bus) -> Result<(), Why> {
     match bus.unavailable_because() {
+        // Its subject may name a person or a session: that is for the log.
+        Some(Reason::PermissionMissing { .. }) => Err(Unavailable::PermissionMissing.into()),
         Some(reason) => Err(reason.to_string().into()),
         None if !bus.missing().is_empty() => Err(Unavailable::NotDeployed.into()),
         None => Ok(()),

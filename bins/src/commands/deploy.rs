@@ -31,8 +31,9 @@ pub async fn deploy(settings: &Settings, dry_run: bool, clock: &Clock) -> anyhow
             println!("stream {stream}: {}", in_words(&difference, dry_run));
         }
     }
-    if let Some(deployment) = settings.servers.postgres_deployment()? {
-        differs |= deploy_postgres(&deployment, dry_run).await?;
+    match settings.servers.postgres_deployment()? {
+        Some(deployment) => differs |= deploy_postgres(&deployment, dry_run).await?,
+        None => println!("postgres: not covered by URNA_CREDENTIALS, so each process creates its own schema"),
     }
     Ok(if dry_run && differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::greeting::tell_password;
 use crate::process::{bus_settings, postgres_pool};
 use crate::settings::{Command, Format, RecountArgs, Server, Settings};
+use crate::telemetry;
 
 /// How long NATS may take to answer.
 const BUS_WITHIN: Duration = Duration::from_secs(10);
@@ -28,6 +29,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Runs a command to its end.
 pub fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
+    telemetry::log(settings.logging.log_of_commands(), settings.logging.log_format)?;
     let io = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let clock = Clock::system();
     io.block_on(async {

@@ -7,6 +7,7 @@ use clap::Args;
 use nats::{Authentication, BusSettings, Clock, Credentials, NkeySeed, ServerUrls, Tls, inbox_prefix_of};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::credentials::part_of;
 use super::secret::given;
 
 /// Where NATS is, and as which user to connect.
@@ -121,7 +122,7 @@ impl Nats {
     }
 
     fn authentication_of(&self, user: &str, folder: Option<&Path>) -> anyhow::Result<Option<Authentication>> {
-        let Some(folder) = folder.filter(|folder| folder.join("nats").is_dir()) else {
+        let (Some(folder), Some(_)) = (folder, part_of(folder, "nats")?) else {
             return self.authentication();
         };
         if let [way, ..] = self.ways()[..] {

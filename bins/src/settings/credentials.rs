@@ -1,5 +1,6 @@
 //! The folder of credentials: for each of NATS, Postgres and Redis the password of each user, in a file of its own.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -17,8 +18,20 @@ pub struct PostgresCredentials {
 }
 
 /// The part of the folder that holds the users of a server, if there is one.
-pub fn part_of(folder: Option<&Path>, server: &str) -> Option<PathBuf> {
-    Some(folder?.join(server)).filter(|part| part.is_dir())
+///
+/// # Errors
+/// When it cannot be told: a part that cannot be read must not pass for one that is missing.
+pub fn part_of(folder: Option<&Path>, server: &str) -> anyhow::Result<Option<PathBuf>> {
+    let Some(part) = folder.map(|folder| folder.join(server)) else { return Ok(None) };
+    let unreadable = || format!("failed to read {}", part.display());
+    match part.symlink_metadata() {
+        Err(missing) if missing.kind() == ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(fault).with_context(unreadable),
+        Ok(_) => {
+            part.read_dir().with_context(unreadable)?;
+            Ok(Some(part))
+        }
+    }
 }
 
 /// As whom a role connects to Postgres: by `<role>.password` in the part of the folder for Postgres.

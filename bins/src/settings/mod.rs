@@ -43,6 +43,11 @@ pub use servers::Servers;
 /// The beginning of the names of our own environment variables.
 const OURS: &str = "URNA_";
 
+/// What is logged, unless it is set.
+const LOG: &str = "info,actix_http=off,actix_server=warn,async_nats=warn,async_nats::connector=off,sqlx=warn";
+/// The same of a command, which prints what it does.
+const LOG_OF_COMMANDS: &str = "warn,async_nats::connector=off";
+
 /// The settings of every process. Each process reads those it needs.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(version)]
@@ -132,13 +137,20 @@ pub struct Logging {
     #[arg(
         long,
         env = "URNA_LOG",
-        default_value = "info,actix_http=off,actix_server=warn,async_nats=warn,async_nats::connector=off,sqlx=warn"
+        default_value = LOG
     )]
     pub log: String,
 
     /// How it is logged
     #[arg(long, env = "URNA_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+impl Logging {
+    /// What a command logs.
+    pub fn log_of_commands(&self) -> &str {
+        if self.log == LOG { LOG_OF_COMMANDS } else { &self.log }
+    }
 }
 
 /// How logs are written.

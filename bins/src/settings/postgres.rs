@@ -101,7 +101,7 @@ impl Postgres {
     /// # Errors
     /// When a file cannot be read, a setting is not understood, two say the same, or one would be ignored.
     pub fn options(&self, folder: Option<&Path>, role: &str) -> anyhow::Result<PgConnectOptions> {
-        self.options_by(part_of(folder, FOLDER).as_deref(), role)
+        self.options_by(part_of(folder, FOLDER)?.as_deref(), role)
     }
 
     /// What to deploy, and how to connect for it; `None` when the folder of credentials has no part for Postgres: then there
@@ -112,7 +112,7 @@ impl Postgres {
     /// # Errors
     /// As with [`Postgres::options`].
     pub fn deployment(&self, folder: Option<&Path>) -> anyhow::Result<Option<PostgresDeployment>> {
-        let Some(part) = part_of(folder, FOLDER) else { return Ok(None) };
+        let Some(part) = part_of(folder, FOLDER)? else { return Ok(None) };
         let is_said = self.address()?.is_named || self.is_said_beside();
         let administrator =
             self.options_by(Some(&part).filter(|_| !is_said).map(PathBuf::as_path), ADMINISTRATOR)?;

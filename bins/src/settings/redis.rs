@@ -75,7 +75,7 @@ impl Redis {
         let url = given(self.redis_url_file.as_deref(), None)?.unwrap_or_else(|| self.redis_url.clone());
         let (file, own) = (self.redis_password_file.as_deref(), self.redis_password.as_ref());
         let own = credentials(self.redis_user.as_ref(), password(file, own, "REDIS_PASSWORD")?, "REDIS")?;
-        let as_whom = match (part_of(folder, FOLDER), own) {
+        let as_whom = match (part_of(folder, FOLDER)?, own) {
             (Some(_), Some(_)) => {
                 bail!("URNA_CREDENTIALS has the users of Redis, and REDIS_PASSWORD is set too")
             }
@@ -95,7 +95,7 @@ impl Redis {
     /// # Errors
     /// When the folder has no part for Redis, and when a password cannot be read.
     pub fn acl_file(folder: Option<&Path>) -> anyhow::Result<String> {
-        let part = part_of(folder, FOLDER).context(
+        let part = part_of(folder, FOLDER)?.context(
             "URNA_CREDENTIALS must name a folder with the passwords of the users in redis/NAME.password",
         )?;
         let mut passwords = BTreeMap::new();

@@ -10,7 +10,10 @@ const SIGNING_MIN: usize = 32;
 
 /// The secrets that are settings themselves, by the names of their arguments, and what to set instead on the command line.
 /// Every user of a machine can read the command lines of its processes.
-pub const SECRETS: [(&str, &str); 5] = [
+pub const SECRETS: [(&str, &str); 8] = [
+    ("secret", "URNA_SECRET_FILE"),
+    ("secret_previous", "URNA_SECRET_PREVIOUS_FILE"),
+    ("admin_password", "URNA_ADMIN_PASSWORD_FILE"),
     ("nats_password", "NATS_PASSWORD_FILE"),
     ("nats_token", "NATS_TOKEN_FILE"),
     ("database_password", "DATABASE_PASSWORD_FILE"),

@@ -21,7 +21,8 @@ const ROLES: [(&str, Rights); 4] = [
     ("recount", Rights::Reader("tally")),
 ];
 /// The accounts that a scenario has to itself. That of the system belongs to a whole server.
-const OWN: [ServerAccount; 3] = [ServerAccount::Elections, ServerAccount::People, ServerAccount::Audit];
+const OWN: [ServerAccount; 4] =
+    [ServerAccount::Elections, ServerAccount::People, ServerAccount::Audit, ServerAccount::Support];
 
 /// Everybody who may connect for one scenario, by the key each proves itself with.
 pub(crate) struct Users {
@@ -119,7 +120,7 @@ impl Naming for Users {
         let key = match account {
             ServerAccount::Elections => &self.elections,
             ServerAccount::People => &self.people,
-            ServerAccount::Audit | ServerAccount::System => return Vec::new(),
+            ServerAccount::Audit | ServerAccount::Support | ServerAccount::System => return Vec::new(),
         };
         vec![format!("nkey: {}", key.public_key())]
     }
