@@ -30,7 +30,7 @@ pub struct Permissions {
     pub responds: bool,
 }
 
-/// Everything a user may do; nothing is limited where there is no table.
+/// Everything a user may do. `None` for `system`, which may do everything.
 pub fn of(user: User) -> Option<Permissions> {
     if user == User::System {
         return None;
@@ -192,7 +192,7 @@ fn support(table: &mut Table) {
     table.subscribes(&["account.>", "session.>", "dead_letter.>"]);
 }
 
-/// What is being written of one user.
+/// Collects the permissions of one user.
 struct Table {
     user: User,
     account: ServerAccount,

@@ -172,7 +172,7 @@ user operator off resetpass allkeys allchannels +@all
     }
 
     #[test]
-    fn only_the_session_actor_may_write_a_session_or_what_is_known_of_an_account() {
+    fn only_the_session_actor_may_write_session_records() {
         for user in ACTORS.iter().filter(|user| user.name != "session") {
             for command in ["set", "hset", "eval", "zadd", "del", "rename", "restore", "getset"] {
                 for keys in [SESSION, SESSIONS, LOGIN] {

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_deleted_from_what_forgets_nothing() {
+    fn streams_that_keep_everything_deny_delete_and_purge() {
         let dead = Stream::dead_letters();
         let config = Declared::Stream(&dead).apply_to(Config::default(), 1);
         assert!(config.deny_delete && config.deny_purge && config.discard == DiscardPolicy::New);

@@ -95,7 +95,7 @@ async fn a_program_names_voters_only_where_the_round_lets_it() {
 }
 
 #[tokio::test]
-async fn with_token_a_program_names_voters_only_as_somebody_who_may_run_the_round() {
+async fn a_token_names_voters_only_for_someone_who_runs_the_round() {
     let world = World::with_urna().await;
     let olga = organiser(&world, "Olga").await;
     organiser(&world, "Otto").await;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// What Postgres says of a table that is not there.
-const UNDEFINED_TABLE: &str = "42P01";
+pub(crate) const UNDEFINED_TABLE: &str = "42P01";
 
 /// Postgres did not do what it was asked. It may later.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use web::Unavailable;
 
 pub use away::Away;
-use away::Cause;
+use away::{Cause, UNDEFINED_TABLE};
 
 /// How long Postgres may take to answer before it counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -26,8 +26,6 @@ const MIGRATE_WITHIN: &str = "2s";
 const POOL_WITHIN: Duration = Duration::from_millis(300);
 /// What Postgres says to a role that may not do what it tries to.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// What Postgres says of a table that is not there.
-const UNDEFINED_TABLE: &str = "42P01";
 
 /// A schema.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ impl Schema {
         let doing = format!("bring the schema {} up to date", self.name);
         let _turn = within(doing.clone(), async { Ok(self.turn.lock().await) }).await?;
         if !self.is_up_to_date.load(Ordering::Relaxed) {
-            // All of its time for whoever's turn it is, and not what waiting has left of it.
+            // The caller that migrates gets the full time, without what it spent waiting.
             let migrated = tokio::time::timeout(ANSWER_WITHIN, self.migrate()).await;
             migrated
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut.into()))

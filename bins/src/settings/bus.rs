@@ -93,7 +93,7 @@ impl Nats {
         ServerUrls::parse(self.nats_url.expose_secret()).map_err(|error| anyhow::anyhow!("NATS_URL {error}"))
     }
 
-    /// As whom to connect, by these settings alone; `None` when they do not say.
+    /// Which user connects, by these settings alone; `None` when they do not say.
     ///
     /// # Errors
     /// When they say it in two ways or only half, and when a file cannot be used.
@@ -347,6 +347,13 @@ mod tests {
         let prefix = |flags: &[&str]| nats(flags).bus("vote", None, &Clock::system()).unwrap().inbox_prefix;
         assert_eq!(prefix(&[]), "_INBOX_vote");
         assert_eq!(prefix(&["--nats-inbox-prefix", "_INBOX_ours"]), "_INBOX_ours");
+    }
+
+    #[test]
+    fn every_user_may_subscribe_to_the_inbox_that_it_uses() {
+        for user in urna_access::User::ALL {
+            assert_eq!(user.inbox_prefix(), inbox_prefix_of(user.name()));
+        }
     }
 
     #[test]

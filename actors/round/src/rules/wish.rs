@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_is_named_again_keeps_its_id_and_an_eligibility_its_programs() {
+    fn a_renamed_option_keeps_its_id_and_an_eligibility_its_program_voters() {
         let mut named = wishes(&["Ann", "Bob"]);
         named[0].id = Some(OptionId::parse("incumbent").unwrap());
         let draft = make(&Wish { options: Some(named), ..board() }, Some(RoundState::Draft)).unwrap();
