@@ -84,7 +84,7 @@ fn describe() {
         "From saying a message to its acknowledgement"
     );
     describe_counter!("urna_nats_permission_violations_total", "What NATS refused to this process's user");
-    describe_counter!("urna_nats_buried_total", "Messages that were told to the DEAD_LETTERS stream");
+    describe_counter!("urna_nats_buried_total", "Messages stored in DEAD_LETTERS");
     describe_counter!("urna_tally_ballots_total", "Ballots counted by this process");
     describe_histogram!("urna_tally_batch_messages", Unit::Count, "Messages counted in one transaction");
     describe_histogram!("urna_tally_batch_seconds", Unit::Seconds, "From a batch's arrival to its commit");

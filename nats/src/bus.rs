@@ -189,7 +189,7 @@ impl Notes {
                 lock(&self.violations).connected();
                 self.tell.send_replace(true);
             }
-            // Whoever looks for the reason logs it, unless the connection is back by then.
+            // `explain` logs the reason, unless the connection is back by then.
             Event::Disconnected => {
                 debug!(bus = self.name, "disconnected from NATS");
                 self.tell.send_replace(false);

@@ -187,9 +187,9 @@ pub enum Method {
 pub enum Eligibility {
     /// Every browser, known by its signed cookie. One browser, one vote; a person with two browsers can vote twice.
     Anyone,
-    /// Whoever has an invite: a signed one-time code. One invite, one vote, whoever holds it.
+    /// People with an invite: a signed one-time code. One invite, one vote, whoever holds it.
     Invited,
-    /// Whoever has an account, or those whose address the round admits. One account, one vote.
+    /// People with an account, or those whose address the round admits. One account, one vote.
     Account,
 }
 

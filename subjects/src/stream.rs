@@ -28,7 +28,8 @@ pub enum Retention {
     Age(Duration),
 }
 
-/// Which account of the server streams and their processes are in. No message gets from one account into another.
+/// Which account of the server streams and their processes are in. No message of a stream passes from one account to the
+/// other; only questions to the service registry do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
     /// Rounds, keys, ballots, counts, pictures.

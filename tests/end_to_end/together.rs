@@ -260,7 +260,7 @@ async fn an_unknown_setting_is_refused_by_name() {
     world.launch("urna", "urna", &[("URNA_DEMO_OPTION", "Tea,Coffee")]);
     let ended = tokio::time::timeout(Duration::from_secs(10), world.ended("urna")).await;
     ended.expect("the process ends by itself");
-    assert!(world.log("urna").contains("URNA_DEMO_OPTION is no setting"));
+    assert!(world.log("urna").contains("URNA_DEMO_OPTION is not a setting"));
     world.start("urna").await;
     world.close().await;
 }

@@ -10,7 +10,7 @@ use subjects::Account;
 use super::connect_as;
 use crate::settings::{PostgresDeployment, Settings};
 
-/// As whom the standing streams of an account are deployed.
+/// Which user deploys the standing streams of an account.
 fn user_of(account: Account) -> &'static str {
     match account {
         Account::Elections => "deploy",

@@ -1,4 +1,4 @@
-//! What an operator can ask for: `urna deploy`, `urna recount`, `urna close`, `urna admin`.
+//! What an operator can ask for: `urna deploy`, `urna permissions`, `urna recount`, `urna close`, `urna admin`.
 
 mod deploy;
 
@@ -84,8 +84,8 @@ async fn close(bus: &Bus, round: &RoundId, clock: &Clock) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whoever is signed in with the old password is signed out when a `login` process says so, at the latest when NATS and
-/// one of them are back: so NATS need not be there.
+/// Sessions opened with the old password end when the change is published: by this command, or if NATS is unavailable by a
+/// `login` process later.
 async fn admin(settings: &Settings, email: Option<Email>, clock: &Clock) -> anyhow::Result<ExitCode> {
     let bus = Bus::connect(&bus_settings(settings, "login", clock)?).await?;
     let email = email.unwrap_or_else(|| settings.accounts.admin_email.clone());
@@ -101,7 +101,7 @@ async fn recount(
     args: &RecountArgs,
     clock: &Clock,
 ) -> anyhow::Result<ExitCode> {
-    // Only whoever puts counts in place needs a role that may write them.
+    // Only `--repair` needs a role that may write counts.
     let store = Store::new(postgres_pool(settings, if args.repair { "tally" } else { "recount" })?);
     let mut comparisons = Vec::new();
     for changed in rounds(bus, args.round.as_ref()).await? {
@@ -118,7 +118,7 @@ async fn recount(
             json!(comparisons.iter().map(Comparison::json).collect::<Vec<_>>()).to_string() + "\n"
         }
     };
-    // Whoever does not read on, does not want to know.
+    // The reader of a pipe, such as `head`, may have closed it.
     let _ = std::io::stdout().write_all(printed.as_bytes());
     let agree = comparisons.iter().all(Comparison::agrees);
     Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })

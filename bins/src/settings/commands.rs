@@ -28,8 +28,8 @@ pub enum Command {
 
     /// Count again from the log alone, and compare with the scoreboard
     ///
-    /// Exits with 0 when they agree and with 1 when they do not. Reads the rounds and their
-    /// logs, and says nothing on the bus. Votes may go on meanwhile.
+    /// Exits with 0 when they agree and with 1 when they do not. Exits with 2 when it cannot
+    /// tell. Reads the rounds and their logs, and publishes nothing. Votes may go on meanwhile.
     Recount(RecountArgs),
 
     /// Close a round: it is sealed, and its result is final
@@ -40,8 +40,8 @@ pub enum Command {
 
     /// Make an admin, or give one a new password
     ///
-    /// Prints a new random password. Whoever has an account with this address becomes an admin
-    /// and is signed out everywhere.
+    /// Prints a new random password. The account with this address becomes an admin and is
+    /// signed out everywhere.
     Admin {
         /// The admin's e-mail address [default: that of --admin-email]
         #[arg(long)]

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::secret::given;
 
-/// As whom to connect to Postgres.
+/// Which role connects to Postgres.
 #[derive(Clone, Debug)]
 pub struct PostgresCredentials {
     /// The role.
@@ -34,7 +34,7 @@ pub fn part_of(folder: Option<&Path>, server: &str) -> anyhow::Result<Option<Pat
     }
 }
 
-/// As whom a role connects to Postgres: by `<role>.password` in the part of the folder for Postgres.
+/// The credentials of a role of Postgres: by `<role>.password` in the part of the folder for Postgres.
 ///
 /// # Errors
 /// When the file cannot be read, or holds nothing.
@@ -42,7 +42,7 @@ pub fn postgres_credentials_of(part: &Path, role: &str) -> anyhow::Result<Postgr
     Ok(PostgresCredentials { role: role.to_owned(), password: password_of(part, role)? })
 }
 
-/// As whom a user connects to Redis: by `<user>.password` in the part of the folder for Redis.
+/// The credentials of a user of Redis: by `<user>.password` in the part of the folder for Redis.
 ///
 /// # Errors
 /// When the file cannot be read, or holds nothing.

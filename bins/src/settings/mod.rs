@@ -94,8 +94,8 @@ pub struct Settings {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Watching")]
 pub struct Watching {
-    /// How often whoever watches a round is told of new counts in a second, at the most: 1 to 20. Half as many let the same
-    /// machine serve twice as many who watch
+    /// At most how many events a second each watcher of a round receives: 1 to 20. With half as many, one machine serves
+    /// twice as many watchers
     #[arg(
         long,
         env = "URNA_EVENTS_PER_SECOND",
@@ -178,7 +178,7 @@ impl Settings {
     /// `--version` and anything that clap refuses.
     ///
     /// # Errors
-    /// When the environment holds a variable that begins with `URNA_` and is no setting, and when the command line holds
+    /// When the environment holds a variable that begins with `URNA_` and is not a setting, and when the command line holds
     /// a secret that belongs in a file.
     pub fn read(process: Process) -> anyhow::Result<(Self, Option<Command>)> {
         refuse_unknown(std::env::vars_os().map(|(name, _)| name))?;
@@ -207,7 +207,7 @@ fn refuse_unknown(names: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
     let known: BTreeSet<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
     for name in names {
         if name.to_string_lossy().starts_with(OURS) && !known.contains(name.as_os_str()) {
-            bail!("{} is no setting; --help lists those there are", name.to_string_lossy());
+            bail!("{} is not a setting; --help lists all settings", name.to_string_lossy());
         }
     }
     Ok(())
@@ -257,7 +257,7 @@ mod tests {
         assert!(refuse("SOMETHING_ELSE").is_ok());
         assert_eq!(
             refuse("URNA_HTP_ADDR").unwrap_err().to_string(),
-            "URNA_HTP_ADDR is no setting; --help lists those there are"
+            "URNA_HTP_ADDR is not a setting; --help lists all settings"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Where Postgres is, as whom to connect, and what TLS needs.
+//! Where Postgres is, which user connects, and what TLS needs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use url::Url;
 use super::credentials::{part_of, password, postgres_credentials_of};
 use super::secret::given;
 
-/// Where Postgres is, unless it is said.
+/// Default address.
 const ADDRESS: &str = "postgres://127.0.0.1:5432/urna";
-/// The role there, unless it is said.
+/// Default role.
 const ROLE: &str = "urna";
-/// The role that creates roles and schemas, unless it is said.
+/// Default administrator: the role that creates roles and schemas.
 const ADMINISTRATOR: &str = "deploy";
 /// What sqlx takes from an address, with its other names.
 const PARAMETERS: [(&str, &[&str]); 12] = [
@@ -81,7 +81,7 @@ pub struct Postgres {
     database_password_file: Option<PathBuf>,
 
     /// A file with the certificates of the authorities that sign the server's, in PEM. The server is verified then
-    /// (sslmode=verify-full), unless the address says sslmode=verify-ca
+    /// (sslmode=verify-full), unless the address says sslmode=verify-ca [default: Mozilla's, built into Urna]
     #[arg(long, env = "DATABASE_CA")]
     database_ca: Option<PathBuf>,
 
@@ -107,7 +107,7 @@ impl Postgres {
     /// What to deploy, and how to connect for it; `None` when the folder of credentials has no part for Postgres: then there
     /// is one role, and each schema is created by the process that uses it.
     ///
-    /// The other settings say as whom to connect. If they do not, it is the role `deploy` of the folder.
+    /// The other settings say which user connects. If they do not, it is the role `deploy` of the folder.
     ///
     /// # Errors
     /// As with [`Postgres::options`].
@@ -144,7 +144,7 @@ impl Postgres {
         }
     }
 
-    /// Whether the settings beside the address say as whom to connect.
+    /// Whether the settings beside the address say which user connects.
     fn is_said_beside(&self) -> bool {
         self.database_user.is_some()
             || self.database_password.is_some()
@@ -215,7 +215,7 @@ impl Postgres {
         let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyCa | PgSslMode::VerifyFull);
         ensure!(
             !has_ca || is_verified,
-            "an authority for Postgres is given, and the sslmode would not ask it: say sslmode=verify-full"
+            "a certificate authority for Postgres is set, but this sslmode does not verify the server: say sslmode=verify-full"
         );
         warn_of_an_unverified_server(&options);
         Ok(options)
@@ -239,7 +239,7 @@ fn readable(file: &Path) -> anyhow::Result<()> {
 /// An address of Postgres, understood as sqlx does.
 struct Address {
     options: PgConnectOptions,
-    /// Whether it says as whom to connect.
+    /// Whether it says which user connects.
     is_named: bool,
     /// The parameters that it has, by their first names.
     parameters: BTreeSet<&'static str>,

@@ -1,4 +1,4 @@
-//! Where Redis is, as whom to connect, and what TLS needs.
+//! Where Redis is, which user connects, and what TLS needs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub struct Redis {
     #[arg(long, env = "REDIS_URL_FILE")]
     redis_url_file: Option<PathBuf>,
 
-    /// The ACL user, unless the address says it [default: Redis's own, default]
+    /// The ACL user, unless the address says it [default: Redis's user `default`]
     #[arg(long, env = "REDIS_USER")]
     redis_user: Option<String>,
 
@@ -52,7 +52,8 @@ pub struct Redis {
     #[arg(long, env = "REDIS_SENTINEL_PASSWORD_FILE")]
     redis_sentinel_password_file: Option<PathBuf>,
 
-    /// A file with the certificates of the authorities that sign the server's, in PEM [default: the world's]
+    /// A file with the certificates of the authorities that sign the server's, in PEM [default:
+    /// Mozilla's, built into Urna]
     #[arg(long, env = "REDIS_CA")]
     redis_ca: Option<PathBuf>,
 

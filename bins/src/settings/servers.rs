@@ -1,4 +1,4 @@
-//! Where the servers are, and as whom to connect.
+//! Where the servers are, and which user connects.
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,7 @@ pub struct Servers {
     redis: Redis,
 
     /// A folder with the credentials of each actor and command: nats/NAME.password (or .nk, .creds),
-    /// postgres/NAME.password, redis/NAME.password. A server without a folder in it is connected to as its own settings
-    /// say
+    /// postgres/NAME.password, redis/NAME.password. A server without a subfolder uses its own settings
     #[arg(long, env = "URNA_CREDENTIALS", help_heading = "Credentials")]
     credentials: Option<PathBuf>,
 }
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_the_folder_does_not_cover_is_connected_to_as_the_settings_say() {
+    fn a_server_without_a_subfolder_uses_its_own_settings() {
         let folder = Folder::with("uncovered", &[("nats/vote.password", "one")]);
         let here = folder.servers(&["--database-url", "postgres://ann@host/votes"]);
         assert_eq!(here.postgres("tally").unwrap().get_username(), "ann");

@@ -195,8 +195,8 @@ mod tests {
         let of = |text: &str| Reason::of_refusal(&ServerError::Other(text.to_owned()));
         let found = |action, subject: &str| Some((action, subject.to_owned()));
         assert_eq!(
-            of("Permissions Violation for Publish to \"login.ann.changed\""),
-            found(Action::Publish, "login.ann.changed")
+            of("Permissions Violation for Publish to \"account.ann.changed\""),
+            found(Action::Publish, "account.ann.changed")
         );
         assert_eq!(
             of("Permissions Violation for Publish with Reply of \"_INBOX.x\""),

@@ -19,7 +19,7 @@ const SILENT_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
 /// Where a Sentinel listens, if its address does not say so.
 const SENTINEL_PORT: &str = "26379";
 
-/// As whom to connect.
+/// Which user connects.
 #[derive(Clone, Debug)]
 pub struct RedisCredentials {
     /// The ACL user; the user `default` without it.
@@ -31,7 +31,7 @@ pub struct RedisCredentials {
 /// What TLS needs beside the address, as PEM.
 #[derive(Clone, Debug, Default)]
 pub struct RedisTls {
-    /// The authorities that sign the server's certificate, and no others; the world's without them.
+    /// The authorities that sign the server's certificate, and no others; Mozilla's, built into Urna, without them.
     pub authorities: Option<Vec<u8>>,
     /// This client's certificate and its key.
     pub client: Option<RedisClientCertificate>,

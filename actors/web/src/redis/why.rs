@@ -53,7 +53,7 @@ async fn speaks_tls(plain: &Client) -> bool {
     let config = AsyncConnectionConfig::new();
     match client.get_multiplexed_async_connection_with_config(&config).await {
         Ok(_) => true,
-        // Its certificate may be whose it likes.
+        // Any certificate proves that it speaks TLS.
         Err(fault) => io_error(&fault).and_then(tls_error).is_some_and(|fault| {
             matches!(fault, rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_))
         }),
