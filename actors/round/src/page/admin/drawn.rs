@@ -134,8 +134,8 @@ fn problem(wrong: &[FieldError], path: &str) -> Option<String> {
 /// What the choice of who names voters is called on the page.
 fn voters(name: &str) -> String {
     let words = match name {
-        "no" => "No program names voters",
-        "anyone" => "Every program names voters",
+        "no" => "Not allowed",
+        "anyone" => "Allowed",
         "token" => "Programs with the organiser's access token name voters",
         other => other,
     };
