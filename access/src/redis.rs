@@ -75,6 +75,9 @@ pub const ACTORS: [User; 5] = [
     User { name: "vote", commands: CONNECTION, rules: &[LOOK_UP, COUNT_VOTES] },
 ];
 
+/// Nobody may do anything without a user.
+const DEFAULT_USER: &str = "user default off resetpass resetkeys resetchannels -@all\n";
+
 /// The user for people who administer Redis, who may do everything.
 pub const OPERATOR: &str = "operator";
 
@@ -115,12 +118,17 @@ impl User {
 /// The content of Redis's ACL file, for its setting `aclfile`. `password_of` tells the password of a user by name; a user
 /// without one is off. It holds no password, only their hashes.
 pub fn acl_file<P: AsRef<str>>(password_of: impl Fn(&str) -> Option<P>) -> String {
-    file(|user| secret(password_of(user).as_ref().map(AsRef::as_ref)))
+    DEFAULT_USER.to_owned() + &acl_users(password_of)
+}
+
+/// The same without the line about the user `default`, for a server whose default user is somebody else's.
+pub fn acl_users<P: AsRef<str>>(password_of: impl Fn(&str) -> Option<P>) -> String {
+    users(|user| secret(password_of(user).as_ref().map(AsRef::as_ref)))
 }
 
 /// The same with the name of a variable in the place of each password: `compose/local/redis.acl` is generated from it.
 pub fn acl_template() -> String {
-    file(|user| format!("on >${}", password_variable(user)))
+    DEFAULT_USER.to_owned() + &users(|user| format!("on >${}", password_variable(user)))
 }
 
 /// The variable that stands for the password of a user in [`acl_template`].
@@ -128,13 +136,13 @@ pub fn password_variable(user: &str) -> String {
     format!("REDIS_PASSWORD_{}", user.to_uppercase())
 }
 
-fn file(secret_of: impl Fn(&str) -> String) -> String {
-    let mut file = "user default off resetpass resetkeys resetchannels -@all\n".to_owned();
+fn users(secret_of: impl Fn(&str) -> String) -> String {
+    let mut lines = String::new();
     for user in ACTORS {
-        let _ = writeln!(file, "{}", user.line(&secret_of(user.name)));
+        let _ = writeln!(lines, "{}", user.line(&secret_of(user.name)));
     }
-    let _ = writeln!(file, "user {OPERATOR} {} allkeys allchannels +@all", secret_of(OPERATOR));
-    file
+    let _ = writeln!(lines, "user {OPERATOR} {} allkeys allchannels +@all", secret_of(OPERATOR));
+    lines
 }
 
 /// Whether the user is on, and the hash of the password.

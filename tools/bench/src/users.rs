@@ -48,9 +48,7 @@ pub fn configuration() -> String {
 
 /// The users of Redis, as lines of its ACL file.
 pub fn of_redis() -> String {
-    let file = urna_access::redis::acl_file(|_| Some(PASSWORD));
-    let users = file.lines().filter(|line| !line.starts_with("user default "));
-    users.map(|line| format!("{line}\n")).collect()
+    urna_access::redis::acl_users(|_| Some(PASSWORD))
 }
 
 /// Writes the folder of credentials that Urna reads.

@@ -89,9 +89,7 @@ impl Users {
 
 /// The users of Redis, as lines of its ACL file.
 pub(crate) fn of_redis() -> String {
-    let file = urna_access::redis::acl_file(|_| Some(PASSWORD));
-    let users = file.lines().filter(|line| !line.starts_with("user default "));
-    users.map(|line| format!("{line}\n")).collect()
+    urna_access::redis::acl_users(|_| Some(PASSWORD))
 }
 
 /// The roles of PostgreSQL.
