@@ -88,7 +88,7 @@ impl Handle {
         .await
     }
 
-    /// Changes an account for whoever is signed in to it, in the session `kept_session`.
+    /// Changes an account for the person signed in to it in the session `kept_session`.
     pub(crate) async fn change(
         &self,
         user: UserId,

@@ -168,7 +168,7 @@ impl Nats {
 /// `nats/<user>.creds` (a JWT and an nkey seed).
 ///
 /// # Errors
-/// When there is none of them or more than one, and when it cannot be used.
+/// When the folder has no such file, or more than one, and when the file cannot be used.
 fn credentials_of(folder: &Path, user: &str) -> anyhow::Result<Authentication> {
     let file = |ending: &str| folder.join("nats").join(format!("{user}.{ending}"));
     let mut found = Vec::new();
